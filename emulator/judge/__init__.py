@@ -1,0 +1,1 @@
+"""Observations in, verdicts and outcomes out: pure and versioned."""

@@ -1,0 +1,114 @@
+"""Reads the TOML files beside it into the model and checks that they hold together. Nothing else is read."""
+
+from __future__ import annotations
+
+from functools import cache
+from hashlib import sha256
+from importlib import resources
+from typing import TypeVar
+
+import msgspec
+
+from emulator.catalog import model
+
+T = TypeVar("T")
+
+FILES = ("features.toml", "endpoints.toml", "exchanges.toml", "hosts.toml")
+
+
+class CatalogError(Exception):
+    """The catalog contradicts itself; the text names file, row and field."""
+
+
+class _Features(msgspec.Struct, forbid_unknown_fields=True):
+    feature: tuple[model.FeatureRow, ...]
+
+
+class _Endpoints(msgspec.Struct, forbid_unknown_fields=True):
+    endpoint: tuple[model.Endpoint, ...]
+    note: model.Note
+
+
+class _Exchanges(msgspec.Struct, forbid_unknown_fields=True):
+    exchange: tuple[model.Exchange, ...]
+
+
+class _Hosts(msgspec.Struct, forbid_unknown_fields=True):
+    host: tuple[model.Host, ...]
+    leak: model.LeakPorts
+    ports: model.OwnPorts
+
+
+@cache
+def load() -> model.Catalog:
+    """The packaged catalog. Raises CatalogError when a file is malformed or rows contradict each other."""
+    raw = {name: resources.files(__package__).joinpath(name).read_bytes() for name in FILES}
+    features = _decode(raw, "features.toml", _Features)
+    endpoints = _decode(raw, "endpoints.toml", _Endpoints)
+    exchanges = _decode(raw, "exchanges.toml", _Exchanges)
+    hosts = _decode(raw, "hosts.toml", _Hosts)
+    catalog = model.Catalog(
+        features=tuple(_feature(row) for row in features.feature),
+        endpoints=endpoints.endpoint,
+        exchanges={exchange.id: exchange for exchange in exchanges.exchange},
+        note=endpoints.note,
+        hosts=hosts.host,
+        leak=hosts.leak,
+        ports=hosts.ports,
+        digest=sha256(b"\0".join(raw[name] for name in FILES)).hexdigest(),
+    )
+    _check(catalog, len(exchanges.exchange))
+    return catalog
+
+
+def _decode(raw: dict[str, bytes], name: str, kind: type[T]) -> T:
+    try:
+        return msgspec.toml.decode(raw[name], type=kind)
+    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+        raise CatalogError(f"{name}: {error}") from error
+
+
+def _feature(row: model.FeatureRow) -> model.Feature:
+    return model.Feature(
+        id=row.id,
+        name=row.name,
+        legacy=row.legacy,
+        source=row.source,
+        status=row.status,
+        clauses=tuple(_clause(row, clause) for clause in row.clause),
+    )
+
+
+def _clause(row: model.FeatureRow, clause: model.ClauseRow) -> model.Clause:
+    low, _, high = clause.ports.partition("-")
+    return model.Clause(
+        feature=row.id,
+        transport=clause.transport,
+        low=int(low),
+        high=int(high or low),
+        speaks=clause.speaks,
+        records=clause.records,
+        source=row.source,
+        status=row.status,
+    )
+
+
+def _check(catalog: model.Catalog, exchange_count: int) -> None:
+    if len(catalog.exchanges) != exchange_count:
+        raise CatalogError("exchanges.toml: an id stands twice")
+    for clause in catalog.clauses:
+        if not 1 <= clause.low <= clause.high <= 65535:
+            raise CatalogError(f"features.toml: {clause.id}: impossible ports")
+        for name in clause.speaks + clause.records:
+            exchange = catalog.exchanges.get(name)
+            if exchange is None:
+                raise CatalogError(f"features.toml: {clause.id}: speaks unknown exchange {name!r}")
+            if exchange.transport != clause.transport:
+                raise CatalogError(f"features.toml: {clause.id}: {name} is {exchange.transport}")
+    for endpoint in catalog.endpoints:
+        for name in endpoint.speaks:
+            if name not in catalog.exchanges:
+                raise CatalogError(f"endpoints.toml: {endpoint.id}: speaks unknown exchange {name!r}")
+    for name in catalog.note.endpoints:
+        if name not in catalog.endpoint_by_id:
+            raise CatalogError(f"endpoints.toml: note: unknown endpoint {name!r}")
