@@ -46,7 +46,7 @@ class Request(msgspec.Struct, frozen=True):
         """Path in lower case, duplicate slashes collapsed, no query (IIS hosts ignored case)."""
         raw = self.target
         if "://" in raw:
-            raw = "/" + (raw.split("/", 3) + [""])[3]
+            raw = "/" + ([*raw.split("/", 3), ""])[3]
         path = unquote(raw.partition("?")[0]).lower()
         while "//" in path:
             path = path.replace("//", "/")
@@ -123,9 +123,7 @@ def exchange(connection: h11.Connection, request: Request) -> Talk[Response]:
     if request.body or request.method in ("POST", "PUT"):
         headers.append(("Content-Length", str(len(request.body))))
     try:
-        out = (
-            connection.send(h11.Request(method=request.method, target=request.target, headers=headers)) or b""
-        )
+        out = connection.send(h11.Request(method=request.method, target=request.target, headers=headers)) or b""
         if request.body:
             out += connection.send(h11.Data(data=request.body)) or b""
         out += connection.send(h11.EndOfMessage()) or b""
@@ -224,16 +222,12 @@ def _next(connection: h11.Connection) -> Talk[h11.Event]:
             return event
 
 
-def _write(
-    connection: h11.Connection, response: Response, server_name: str, *, head_only: bool = False
-) -> bytes:
+def _write(connection: h11.Connection, response: Response, server_name: str, *, head_only: bool = False) -> bytes:
     headers = [("Server", server_name), *response.headers]
     if response.status != 304:
         headers.append(("Content-Length", str(len(response.body))))
     reason = response.reason or _phrase(response.status)
-    out = connection.send(
-        h11.Response(status_code=response.status, headers=headers, reason=reason.encode("latin-1"))
-    )
+    out = connection.send(h11.Response(status_code=response.status, headers=headers, reason=reason.encode("latin-1")))
     if response.body and not head_only and response.status != 304:
         out = (out or b"") + (connection.send(h11.Data(data=response.body)) or b"")
     return (out or b"") + (connection.send(h11.EndOfMessage()) or b"")
