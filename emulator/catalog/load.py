@@ -10,13 +10,14 @@ from typing import TypeVar
 import msgspec
 
 from emulator.catalog import model
+from emulator.problems import BadInput
 
 T = TypeVar("T")
 
-FILES = ("features.toml", "endpoints.toml", "exchanges.toml", "hosts.toml")
+FILES = ("features.toml", "endpoints.toml", "exchanges.toml", "hosts.toml", "outcomes.toml")
 
 
-class CatalogError(Exception):
+class CatalogError(BadInput):
     """The catalog contradicts itself; the text names file, row and field."""
 
 
@@ -39,6 +40,10 @@ class _Hosts(msgspec.Struct, forbid_unknown_fields=True):
     ports: model.OwnPorts
 
 
+class _Outcomes(msgspec.Struct, forbid_unknown_fields=True):
+    outcome: tuple[model.OutcomeRow, ...]
+
+
 @cache
 def load() -> model.Catalog:
     """The packaged catalog. Raises CatalogError when a file is malformed or rows contradict each other."""
@@ -55,6 +60,7 @@ def load() -> model.Catalog:
         hosts=hosts.host,
         leak=hosts.leak,
         ports=hosts.ports,
+        outcomes=_decode(raw, "outcomes.toml", _Outcomes).outcome,
         digest=sha256(b"\0".join(raw[name] for name in FILES)).hexdigest(),
     )
     _check(catalog, len(exchanges.exchange))
@@ -109,6 +115,14 @@ def _check(catalog: model.Catalog, exchange_count: int) -> None:
         for name in endpoint.speaks:
             if name not in catalog.exchanges:
                 raise CatalogError(f"endpoints.toml: {endpoint.id}: speaks unknown exchange {name!r}")
+    if [row.feature for row in catalog.outcomes] != [feature.id for feature in catalog.features]:
+        raise CatalogError("outcomes.toml: the features differ from features.toml, or stand in another order")
+    for row in catalog.outcomes:
+        for need in (need for stage in row.stage for way in stage.way for need in way.needs):
+            name, _, spoken = need.removeprefix("all ").partition("/")
+            known = catalog.clause_by_id.get(name) if spoken else catalog.endpoint_by_id.get(name)
+            if known is None or (spoken and spoken.partition("@")[0] not in known.speaks):
+                raise CatalogError(f"outcomes.toml: {row.feature}: need {need!r} names nothing that is tested")
     for name in catalog.note.endpoints:
         if name not in catalog.endpoint_by_id:
             raise CatalogError(f"endpoints.toml: note: unknown endpoint {name!r}")

@@ -174,6 +174,29 @@ class OwnPorts(msgspec.Struct, frozen=True):
     dns: int
 
 
+class Way(msgspec.Struct, frozen=True):
+    """One way a client can go. `by` names it when it is not the first; `needs` as in outcomes.toml."""
+
+    needs: tuple[str, ...]
+    by: str = ""
+    emulated: bool = False
+
+
+class Stage(msgspec.Struct, frozen=True):
+    """Something a feature needs, by the first way that works; `broken` says what a person notices without it."""
+
+    broken: str
+    way: tuple[Way, ...]
+
+
+class OutcomeRow(msgspec.Struct, frozen=True):
+    """How a feature's outcome follows from flows; `session`: a signed-in session is needed first."""
+
+    feature: str
+    stage: tuple[Stage, ...]
+    session: bool = True
+
+
 class Catalog(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """Everything documented. `digest` is a SHA-256 (hex) over the TOML files: both ends must hold the same."""
 
@@ -184,6 +207,7 @@ class Catalog(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     hosts: tuple[Host, ...]
     leak: LeakPorts
     ports: OwnPorts
+    outcomes: tuple[OutcomeRow, ...]
     digest: str
 
     @cached_property

@@ -56,6 +56,14 @@ class Step(msgspec.Struct, frozen=True, array_like=True):
     at: float
 
 
+class Exchanged(msgspec.Struct, frozen=True):
+    """One question and its answer, digested: datagrams, or HTTP bodies."""
+
+    request: Digest
+    response: Digest
+    what: str = ""
+
+
 class Observation(msgspec.Struct, frozen=True):
     """One flow, seen from the probe. `stage` is the one in which it ended; `detail` says what in plain words."""
 
@@ -69,6 +77,7 @@ class Observation(msgspec.Struct, frozen=True):
     steps: tuple[Step, ...] = ()
     sent: Digest | None = None
     received: Digest | None = None
+    exchanged: tuple[Exchanged, ...] = ()
     icmp: IcmpError | None = None
     certificate: Certificate | None = None
     tls_version: str = ""

@@ -1,0 +1,109 @@
+"""Runs scenarios in the lab of this machine: the one that is up, or one built for the occasion. For run and demo."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from emulator.catalog import Catalog
+from emulator.cli.results import run_record
+from emulator.cli.terminal import CANNOT_RUN, complain, entropy, now, stderr
+from emulator.judge.record import PassRecord, RunRecord
+from emulator.lab import state
+from emulator.lab.addressing import LabError
+from emulator.lab.boxes import Boxes
+from emulator.lab.lab import Lab
+from emulator.lab.runtime import runtime_directory
+from emulator.report.progress import ProgressLine
+from emulator.runner.inlab import LabRunner, PassFailed, start_serve
+from emulator.runner.passes import Options
+from emulator.scenario.model import Scenario
+
+Selected = tuple[Path, Scenario]
+
+
+class Interrupted(Exception):
+    """Ctrl-C, or the end asked for by a signal."""
+
+
+def run_in_lab(
+    catalog: Catalog,
+    chosen: list[Selected],
+    only: str | None,
+    samples: int | None,
+    seed: str | None,
+    timeout: float,
+    certs: Path | None,
+) -> RunRecord:
+    """All passes of all scenarios, one after another. What was finished is reported, whatever happens."""
+    from emulator.cli.run import passes_of
+
+    todo = [(path, scenario, one) for path, scenario in chosen for one in passes_of(scenario, only)]
+    options = Options(seed=seed or entropy(8).hex(), samples=8 if samples is None else samples, timeout=timeout)
+    started = now()
+    done: list[PassRecord] = []
+    interrupted = False
+    line = ProgressLine(stderr, "auto")
+    try:
+        with _signals(), _lab(catalog, options, certs) as (lab, join):
+            runner = LabRunner(lab, join, options)
+            for path, scenario, one in todo:
+                name = f"{scenario.id}/{one.id}" if len(scenario.passes) > 1 else scenario.id
+                line.begin(name)
+                record = runner.run(path, scenario, one, line.update)
+                line.end()
+                done.append(record)
+                _say(record)
+    except (Interrupted, KeyboardInterrupt):
+        interrupted = True
+    except LabError as problem:
+        if not done:
+            complain(str(problem), CANNOT_RUN)
+        stderr.print(f"[bold red]messenger-lab:[/] {problem}", highlight=False, soft_wrap=True)
+    except PassFailed as failed:
+        if not done:
+            complain(str(failed), failed.code or CANNOT_RUN)
+        stderr.print(f"[bold red]messenger-lab:[/] {failed}", highlight=False, soft_wrap=True)
+    finally:
+        line.end()
+    rest = [f"{scenario.id}/{one.id}" for _, scenario, one in todo[len(done) :]]
+    return run_record(catalog, started, done, rest, interrupted=interrupted)
+
+
+def _say(record: PassRecord) -> None:
+    wrong = [item for item in record.expectations if item.state != "met"]
+    mark = "[green]as expected[/]" if not wrong else f"[bold red]{len(wrong)} not as expected[/]"
+    flows = len(record.judged)
+    stderr.print(f"{record.id:28} {flows} flows in {record.seconds:.1f} s, {mark}", highlight=False)
+
+
+@contextmanager
+def _lab(catalog: Catalog, options: Options, certs: Path | None) -> Iterator[tuple[Boxes, Path]]:
+    up = state.status() if sys.platform == "linux" else None
+    if up is not None:
+        stderr.print("[dim]using the lab that is up[/]")
+        with state.load_lab() as boxes:
+            yield boxes, runtime_directory(os.environ) / "lab-join.toml"
+        return
+    with Lab(catalog) as lab:
+        join, _ = start_serve(lab, catalog, options, certs)
+        yield lab, join
+
+
+@contextmanager
+def _signals() -> Iterator[None]:
+    """Ctrl-C and SIGTERM become an exception here, so that everything is taken down in order."""
+
+    def interrupt(number: int, frame: object) -> None:
+        raise Interrupted
+
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,169 @@
+"""`messenger-lab run`: scenarios from here, against the emulator of a join file, or in the lab of this machine."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import rich_click as click
+
+from emulator.catalog import Catalog, load
+from emulator.cli.labrun import run_in_lab
+from emulator.cli.results import Sinks, deliver, run_record
+from emulator.cli.terminal import BAD_INPUT, clear_errors, complain, entropy, now, stderr
+from emulator.judge.record import PassRecord, RunRecord
+from emulator.net.descriptors import raise_limit
+from emulator.probe.place import parse_proxy
+from emulator.report.progress import ProgressLine
+from emulator.runner.passes import DEFAULT_TIMEOUT, Options, Runner
+from emulator.scenario.load import find
+from emulator.scenario.load import load as load_scenario
+from emulator.scenario.model import Pass, Scenario
+from emulator.wire import join as join_file
+from emulator.wire.join import Join
+
+Selected = tuple[Path, Scenario]
+
+
+@click.command("run", context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("scenarios", nargs=-1, required=True, metavar="SCENARIO...")
+@click.option("--join", "join_from", metavar="FILE|-", help="Join file of the emulator (or MESSENGER_LAB_JOIN).")
+@click.option("--proxy", metavar="URL", help="HTTP proxy in the path: http://[user:password@]host:port.")
+@click.option("--pass", "only", metavar="NAME", help="Only this pass of each scenario.")
+@click.option("--samples", type=click.IntRange(0, 512), help="Random ports per range (default: the join file's).")
+@click.option("--seed", metavar="HEX", help="Replay the ports of an earlier run.")
+@click.option("--timeout", type=click.FloatRange(0.2, 60), default=DEFAULT_TIMEOUT, show_default=True)
+@click.option("--vantage", default="inside", show_default=True, help="Name of this place in the report.")
+@click.option("--json", "json_out", type=click.Path(path_type=Path), help="Write all evidence as JSON.")
+@click.option("--junit", type=click.Path(path_type=Path), help="Write JUnit XML, one test case per expectation.")
+@click.option("--html", type=click.Path(path_type=Path), help="Write one self-contained HTML report.")
+@click.option("--progress", type=click.Choice(["auto", "lines", "none"]), default="auto", show_default=True)
+@click.option("--certs", type=click.Path(path_type=Path), help="Certificates of a lab built by this command.")
+def command(
+    scenarios: tuple[str, ...],
+    join_from: str | None,
+    proxy: str | None,
+    only: str | None,
+    samples: int | None,
+    seed: str | None,
+    timeout: float,
+    vantage: str,
+    json_out: Path | None,
+    junit: Path | None,
+    html: Path | None,
+    progress: str,
+    certs: Path | None,
+) -> None:
+    """Run scenarios and hold what happens against what they say.
+
+    With a join file the device between here and the emulator is tested, firewall files of the scenarios are ignored.
+    Without one, the lab that is up is used, else one is built (Linux, root).
+
+    Exit codes: 0 all as expected · 1 not met · 2 bad input · 3 undecided · 130 interrupted (reports are written first).
+    """
+    with clear_errors():
+        catalog = load()
+        chosen = select(catalog, scenarios)
+        sinks = Sinks(json_out, junit, html, lines=progress == "lines")
+        join = _join(catalog, join_from)
+        if join is None:
+            if proxy:
+                complain("--proxy needs --join: in the lab a scenario names its own proxy", BAD_INPUT)
+            record = run_in_lab(catalog, chosen, only, samples, seed, timeout, certs)
+        else:
+            options = Options(
+                seed=_seed(seed) or join.seed,
+                samples=join.samples if samples is None else samples,
+                timeout=timeout,
+                vantage=vantage,
+                proxy=parse_proxy(proxy) if proxy else None,
+            )
+            record = _run_from_here(catalog, join, chosen, only, options, progress)
+        sys.exit(deliver(record, catalog, sinks))
+
+
+def select(catalog: Catalog, names: tuple[str, ...]) -> list[Selected]:
+    """Scenarios by name or path. Raises ScenarioError."""
+    cwd = Path.cwd()
+    return [(find(name, cwd=cwd), load_scenario(name, catalog, cwd=cwd)) for name in names]
+
+
+def passes_of(scenario: Scenario, only: str | None) -> list[Pass]:
+    """The passes to run; a name that a scenario does not have is bad input."""
+    if only is None:
+        return list(scenario.passes)
+    found = [one for one in scenario.passes if one.id == only]
+    if not found:
+        names = ", ".join(one.id for one in scenario.passes)
+        complain(f"--pass {only!r}: scenario {scenario.id} has {names}", BAD_INPUT)
+    return found
+
+
+def _seed(text: str | None) -> str:
+    try:
+        return bytes.fromhex(text or "").hex()
+    except ValueError:
+        complain(f"--seed {text!r}: give it in hexadecimal, as it was printed", BAD_INPUT)
+        raise
+
+
+def _join(catalog: Catalog, source: str | None) -> Join | None:
+    if source is None:
+        line = os.environ.get(join_file.VARIABLE)
+        if not line:
+            return None
+        text, name = join_file.from_line(line), join_file.VARIABLE
+    elif source == "-":
+        text, name = sys.stdin.read(), "standard input"
+    else:
+        text, name = Path(source).read_text("utf-8", "replace"), source
+    return join_file.load(text, now=now(), catalog=catalog.digest, source=name)
+
+
+def _run_from_here(
+    catalog: Catalog, join: Join, chosen: list[Selected], only: str | None, options: Options, progress: str
+) -> RunRecord:
+    from twisted.internet import reactor  # the one place (with `serve`) where a reactor is chosen
+    from twisted.internet.defer import Deferred
+
+    raise_limit()
+    if any(scenario.firewall for _, scenario in chosen) and progress == "auto":
+        stderr.print("[dim]firewall and proxy files of the scenarios are ignored: the device here is tested[/]")
+    line = ProgressLine(stderr, progress)
+    started = now()
+    done: list[PassRecord] = []
+    todo = [(scenario, one) for _, scenario in chosen for one in passes_of(scenario, only)]
+    refused: list[Exception] = []
+    runner = Runner(reactor, catalog, join, now=now, entropy=entropy, progress=line.update)
+
+    async def work() -> None:
+        for scenario, one in todo:
+            if runner.stopped:
+                return
+            line.begin(f"{scenario.id}/{one.id}" if len(scenario.passes) > 1 else scenario.id)
+            record = await runner.run(scenario, one, options)
+            done.append(record)
+            if record.control == "lost":
+                return
+
+    def interrupt(number: int, frame: object) -> None:
+        cast_reactor.callFromThread(runner.stop, "interrupted")
+
+    def finished(result: Any) -> None:
+        if result is not None:
+            refused.append(result.value)
+        cast_reactor.stop()
+
+    cast_reactor: Any = reactor
+    signal.signal(signal.SIGINT, interrupt)
+    signal.signal(signal.SIGTERM, interrupt)
+    cast_reactor.callWhenRunning(lambda: Deferred.fromCoroutine(work()).addBoth(finished))
+    cast_reactor.run(installSignalHandlers=False)
+    line.end()
+    if refused:
+        raise refused[0]
+    names = [f"{scenario.id}/{one.id}" for scenario, one in todo[len(done) :]]
+    return run_record(catalog, started, done, names, interrupted=bool(runner.stopped))

@@ -1,0 +1,185 @@
+"""`messenger-lab serve`: the emulator, in the foreground, until Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import rich_click as click
+from rich.table import Table
+
+from emulator.catalog import load
+from emulator.cli.authority import open_or_create
+from emulator.cli.terminal import BAD_INPUT, CANNOT_RUN, clear_errors, complain, console, entropy, now, stderr
+from emulator.derive.shared import shared_addresses
+from emulator.net.descriptors import raise_limit
+from emulator.services.emulator import Emulator, Settings
+from emulator.wire import join as join_file
+from emulator.wire.control import Listener
+
+
+@click.command("serve", context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--address", metavar="IP", help="Address that plays every host (real gear: your outside address).")
+@click.option("--second", metavar="IP", help="Second address, for network detection's other server.")
+@click.option("--addresses", type=click.Path(path_type=Path), help="TOML file: one address per host, peer, second.")
+@click.option("--control", multiple=True, metavar="IP", help="Where the control channel listens (default: --address).")
+@click.option("--control-port", type=click.IntRange(1, 65535), help="TCP port of the control channel.")
+@click.option("--dns", metavar="IP", help="Answer names there, UDP and TCP 53 (default: no name server).")
+@click.option("--dns-port", type=click.IntRange(1, 65535), default=53, show_default=True)
+@click.option("--join-out", metavar="FILE|-", help="Write the join file for `run` (mode 0600), or print it.")
+@click.option("--certs", type=click.Path(path_type=Path), help="Directory of the certificates (made when missing).")
+@click.option("--seed", metavar="HEX", help="Seed of the sampled ports (default: random, printed).")
+@click.option("--samples", type=click.IntRange(0, 512), default=8, show_default=True, help="Random ports per range.")
+@click.option("--socket", type=click.Path(path_type=Path), help="Control API on this Unix socket as well.")
+@click.option("--quiet", is_flag=True, help="Only say what does not work.")
+def command(
+    address: str | None,
+    second: str | None,
+    addresses: Path | None,
+    control: tuple[str, ...],
+    control_port: int | None,
+    dns: str | None,
+    dns_port: int,
+    join_out: str | None,
+    certs: Path | None,
+    seed: str | None,
+    samples: int,
+    socket: Path | None,
+    quiet: bool,
+) -> None:
+    """Impersonate the Messenger network until Ctrl-C.
+
+    On real gear: `messenger-lab serve --address 198.51.100.7 --join-out join.toml`, then carry `join.toml` inside.
+    """
+    with clear_errors():
+        catalog = load()
+        hosts = _hosts(catalog, address, second, addresses)
+        seed = _seed(seed)
+        raise_limit()
+        authority = open_or_create(certs, catalog)
+        settings = Settings(
+            addresses=hosts,
+            bind=address or "0.0.0.0",
+            control_addresses=control or (hosts["peer"],),
+            control_port=control_port or catalog.ports.control,
+            dns_address=dns or "",
+            dns_port=dns_port,
+            seed=seed,
+            samples=samples,
+            socket=socket,
+        )
+        from twisted.internet import reactor  # the one place (with `run`) where a reactor is chosen
+
+        emulator = Emulator(reactor, catalog, authority, settings, now=now, entropy=entropy)
+        listeners = emulator.start()
+        if not any(listener.open for listener in listeners):
+            _print(listeners, hosts, quiet=False)
+            complain("nothing could be opened: every row is lost", CANNOT_RUN)
+        text = join_file.dump(emulator.join())
+        if not quiet or any(not listener.open for listener in listeners):
+            _print(listeners, hosts, quiet=quiet)
+        if join_out == "-":
+            print(text)
+        elif join_out:
+            _write_private(Path(join_out), text)
+        if not quiet:
+            console.print(
+                f"[green]ready[/]  seed {seed}  samples {samples}  control "
+                + ", ".join(f"{item}:{settings.control_port}" for item in settings.control_addresses)
+                + (f"  join file {join_out}" if join_out and join_out != "-" else ""),
+                highlight=False,
+            )
+        _until_stopped(reactor, emulator)
+
+
+def _hosts(catalog: Any, address: str | None, second: str | None, file: Path | None) -> dict[str, str]:
+    if file is not None:
+        try:
+            hosts = msgspec.toml.decode(file.read_bytes(), type=dict[str, str])
+        except (msgspec.DecodeError, msgspec.ValidationError) as error:
+            complain(f'{file}: {error}: write one `"host" = "address"` per line', BAD_INPUT)
+        missing = [name for name in (*catalog.host_names, "peer", "second") if name not in hosts]
+        if missing:
+            complain(f"{file}: no address for {', '.join(missing[:5])}: add a line for each", BAD_INPUT)
+        return hosts
+    if not address:
+        complain("serve needs --address (one address plays every host) or --addresses (a file)", BAD_INPUT)
+    assert address is not None
+    return shared_addresses(catalog, address, second or address)
+
+
+def _seed(text: str | None) -> str:
+    if text is None:
+        return entropy(8).hex()
+    try:
+        return bytes.fromhex(text).hex()
+    except ValueError:
+        complain(f"--seed {text!r}: give it in hexadecimal, as it was printed", BAD_INPUT)
+        raise
+
+
+def _write_private(path: Path, text: str) -> None:
+    """Write beside and rename, so that nobody reads half a file; mode 0600 from the first byte."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+    draft.replace(path)
+
+
+def _print(listeners: list[Listener], hosts: dict[str, str], *, quiet: bool) -> None:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("", "address", "ports", "for"):
+        table.add_column(column)
+    grouped: dict[tuple[str, str], list[Listener]] = defaultdict(list)
+    for listener in listeners:
+        if listener.open:
+            grouped[(listener.transport, listener.address)].append(listener)
+    if not quiet:
+        for (transport, address), members in grouped.items():
+            ports = sorted(listener.port for listener in members)
+            rows = {row for listener in members for row in listener.rows}
+            table.add_row(transport, address, _ranges(ports), f"{len(rows)} rows")
+        stderr.print(table)
+    for listener in listeners:
+        if not listener.open:
+            costs = ", ".join(listener.rows[:6]) + (" …" if len(listener.rows) > 6 else "")
+            stderr.print(
+                f"[bold yellow]not open:[/] {listener.transport} {listener.address}:{listener.port}: {listener.why}"
+                f" (costs: {costs or 'nothing documented'})",
+                highlight=False,
+                soft_wrap=True,
+            )
+
+
+def _ranges(ports: list[int]) -> str:
+    """Ports for people: runs folded, at most a dozen shown."""
+    runs: list[list[int]] = []
+    for port in ports:
+        if runs and port == runs[-1][1] + 1:
+            runs[-1][1] = port
+        else:
+            runs.append([port, port])
+    shown = [f"{low}-{high}" if low != high else str(low) for low, high in runs]
+    if len(shown) > 24:
+        return " ".join(shown[:24]) + f" … ({len(ports)} ports)"
+    return " ".join(shown)
+
+
+def _until_stopped(reactor: Any, emulator: Emulator) -> None:
+    def stop(number: int, frame: object) -> None:
+        reactor.callFromThread(_stop, reactor, emulator)
+
+    signal.signal(signal.SIGINT, stop)
+    signal.signal(signal.SIGTERM, stop)
+    reactor.run(installSignalHandlers=False)
+
+
+def _stop(reactor: Any, emulator: Emulator) -> None:
+    from twisted.internet.defer import Deferred
+
+    Deferred.fromCoroutine(emulator.stop()).addBoth(lambda _: reactor.stop() if reactor.running else None)

@@ -1,0 +1,140 @@
+"""What a person notices: outcomes of features from the verdicts of flows, by the catalog's stages and ways.
+
+Pure and versioned; three-valued, because an undecided flow must not become a claim. Source: outcomes.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import msgspec
+
+from emulator.catalog import Catalog
+from emulator.catalog.model import OutcomeRow, Stage, Way
+from emulator.judge.flow import Flow
+from emulator.judge.verdicts import Verdict
+
+OUTCOME_VERSION = 1
+
+Grade = Literal["works", "degraded", "broken", "not-tested"]
+Held = Literal["yes", "part", "no", "open"]
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """`by`: the fallback in use, or what is broken, or what is undecided. `failed`: ids of failed deciding flows."""
+
+    feature: str
+    outcome: Grade
+    by: str = ""
+    emulated: bool = False
+    failed: tuple[str, ...] = ()
+
+    @property
+    def words(self) -> str:
+        """One line for people: `degraded (gateway)`."""
+        return f"{self.outcome} ({self.by})" if self.by else self.outcome
+
+
+class _Need(msgspec.Struct, frozen=True):
+    held: Held
+    passed: int = 0
+    total: int = 0
+
+
+def evaluate(catalog: Catalog, flows: Sequence[Flow], verdicts: Mapping[str, Verdict]) -> tuple[Outcome, ...]:
+    """Outcomes of all features, in catalog order. `verdicts` is keyed by flow id."""
+    judge = _Judge(flows, verdicts)
+    outcomes: list[Outcome] = []
+    session: Outcome | None = None
+    for row in catalog.outcomes:
+        outcome = judge.outcome(row, session if row.session else None)
+        if row.feature == "sign-in":
+            session = outcome
+        outcomes.append(outcome)
+    return tuple(outcomes)
+
+
+class _Judge:
+    def __init__(self, flows: Sequence[Flow], verdicts: Mapping[str, Verdict]) -> None:
+        self._verdicts = verdicts
+        self._by_need: dict[str, list[Flow]] = {}
+        self._by_feature: dict[str, list[Flow]] = {}
+        for flow in flows:
+            if flow.decides:
+                key = f"{flow.row}/{flow.exchange}" if flow.row_kind == "clause" else flow.row
+                self._by_need.setdefault(key, []).append(flow)
+                self._by_need.setdefault(f"{key}@{flow.port}", []).append(flow)
+                self._by_feature.setdefault(flow.feature, []).append(flow)
+
+    def outcome(self, row: OutcomeRow, session: Outcome | None) -> Outcome:
+        failed = tuple(
+            flow.id
+            for flow in self._by_feature.get(row.feature, ())
+            if (verdict := self._verdicts.get(flow.id)) is not None and verdict.decided and not verdict.passed
+        )
+        if session is not None and session.outcome == "broken":
+            return Outcome(row.feature, "broken", "cannot sign in", failed=failed)
+        if session is not None and session.outcome == "not-tested":
+            return Outcome(row.feature, "not-tested", "sign-in is undecided", failed=failed)
+        grades = [self._stage(stage) for stage in row.stage]
+        broken = next((by for grade, by, _ in grades if grade == "broken"), None)
+        if broken is not None:
+            return Outcome(row.feature, "broken", broken, failed=failed)
+        undecided = [by for grade, by, _ in grades if grade == "not-tested"]
+        if undecided:
+            return Outcome(row.feature, "not-tested", "; ".join(undecided), failed=failed)
+        used = [by for grade, by, _ in grades if grade == "degraded"]
+        emulated = any(own for _, _, own in grades)
+        if used:
+            return Outcome(row.feature, "degraded", ", ".join(used), emulated, failed)
+        return Outcome(row.feature, "works", "", emulated, failed)
+
+    def _stage(self, stage: Stage) -> tuple[Grade, str, bool]:
+        """First way that holds; an undecided way before it leaves the answer open."""
+        undecided: list[str] = []
+        for place, way in enumerate(stage.way):
+            need = self._way(way)
+            if need.held == "open":
+                undecided.append(way.by or "the first way")
+            elif need.held in ("yes", "part"):
+                grade, by = self._grade(place, way, need)
+                if undecided:
+                    return "not-tested", f"undecided between {', '.join((*undecided, by or 'the first way'))}", False
+                return grade, by, way.emulated
+        if undecided:
+            return "not-tested", f"undecided between {', '.join(undecided)} and broken", False
+        return "broken", stage.broken, False
+
+    @staticmethod
+    def _grade(place: int, way: Way, need: _Need) -> tuple[Grade, str]:
+        if need.held == "part":
+            count = f"{need.passed} of {need.total} ports"
+            return "degraded", f"{way.by}, {count}" if place else count
+        return ("degraded", way.by) if place else ("works", "")
+
+    def _way(self, way: Way) -> _Need:
+        needs = [self._need(text) for text in way.needs]
+        for held in ("no", "open", "part"):
+            found = next((need for need in needs if need.held == held), None)
+            if found is not None:
+                return found
+        return needs[0]
+
+    def _need(self, text: str) -> _Need:
+        whole = text.startswith("all ")
+        flows = self._by_need.get(text.removeprefix("all "), [])
+        if not flows:
+            return _Need("open")
+        verdicts = [self._verdicts.get(flow.id) for flow in flows]
+        passed = sum(1 for verdict in verdicts if verdict is not None and verdict.passed)
+        undecided = sum(1 for verdict in verdicts if verdict is None or not verdict.decided)
+        total = len(flows)
+        failed = total - passed - undecided
+        if whole and failed:
+            return _Need("no", passed, total)
+        if undecided:
+            return _Need("open", passed, total)
+        if passed == total:
+            return _Need("yes", passed, total)
+        return _Need("part" if passed else "no", passed, total)

@@ -1,0 +1,114 @@
+"""The record of a run: everything that was planned, seen, judged and expected. What JSON, HTML and JUnit are made of.
+
+Observations and verdicts stay apart, so that a stored run can be judged again by a newer version.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from emulator.judge.flow import Flow
+from emulator.judge.observation import Observation
+from emulator.judge.outcome import Outcome
+from emulator.judge.verdicts import Verdict
+from emulator.wire.control import Check
+from emulator.wire.receipt import Receipt
+
+SCHEMA = "messenger-lab/run/1"
+
+State = Literal["met", "not-met", "undecided", "error"]
+
+
+class Judged(msgspec.Struct, frozen=True):
+    """One flow with all its evidence. `receipts` are ids into the pass's receipts; `tag` is hex."""
+
+    flow: Flow
+    observation: Observation
+    verdict: Verdict
+    protocol: str
+    tag: str
+    joined_by: str
+    receipts: tuple[int, ...]
+
+
+class Expectation(msgspec.Struct, frozen=True):
+    """One thing that the scenario says, and whether it came true.
+
+    `id` is stable (`outcome/audio`, `flows/2/whiteboard-tcp-1503`); `wanted` and `got` are words for people; `flows`
+    are the ids that decided it, first the failing ones.
+    """
+
+    id: str
+    kind: Literal["outcome", "flows"]
+    subject: str
+    wanted: str
+    got: str
+    state: State
+    flows: tuple[str, ...] = ()
+
+
+class PassRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """One pass of a scenario. Times: `started` seconds since the epoch, `seconds` a duration.
+
+    `control`: "up", "absent" or "lost"; `problem` says why it is not up. `checks` are the far end's dials of itself,
+    before and after. `proxy` never holds credentials.
+    """
+
+    scenario: str
+    title: str
+    about: str
+    name: str
+    firewall: str
+    proxy: str
+    credentials: bool
+    vantage: str
+    started: float
+    seconds: float
+    seed: str
+    samples: int
+    timeout: float
+    control: str
+    problem: str
+    checks_before: tuple[Check, ...]
+    checks_after: tuple[Check, ...]
+    judged: tuple[Judged, ...]
+    receipts: tuple[Receipt, ...]
+    outcomes: tuple[Outcome, ...]
+    expectations: tuple[Expectation, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def id(self) -> str:
+        """`scenario`, or `scenario/pass` when it has several."""
+        return f"{self.scenario}/{self.name}" if self.name else self.scenario
+
+
+class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """One execution of scenarios from one vantage. `interrupted`: it was stopped before its end."""
+
+    schema: str
+    program: str
+    classifier: int
+    outcome_rules: int
+    catalog: str
+    created: float
+    seconds: float
+    passes: tuple[PassRecord, ...]
+    not_run: tuple[str, ...] = ()
+    interrupted: bool = False
+
+    @property
+    def exit_code(self) -> int:
+        """0 all as expected · 1 something not met · 3 undecided, error, or not run · 130 interrupted; 1 wins over 3."""
+        states = {expectation.state for record in self.passes for expectation in record.expectations}
+        if "not-met" in states:
+            return 1
+        if self.interrupted:
+            return 130
+        if states & {"undecided", "error"} or self.not_run or not self.passes:
+            return 3
+        if any(record.control == "lost" for record in self.passes):
+            return 3
+        return 0

@@ -1,0 +1,106 @@
+"""A UDP socket that survives ICMP errors and hands them over as evidence. For the near end; not a server."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet import interfaces
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from emulator.judge.observation import IcmpError
+from emulator.net.linux import errqueue
+from emulator.wire.receipt import Endpoint
+
+SIZE = 65535
+
+
+@implementer(interfaces.IReadDescriptor)
+class DatagramSocket:
+    """One unconnected IPv4 UDP socket with a source port of its own.
+
+    With IP_RECVERR set, an ICMP error makes every reactor drop an ordinary port: this one drains the queue in
+    doRead and connectionLost, and goes on reading. `on_datagram(data, source)`, `on_icmp(error, destination)`.
+    Raises OSError when no socket can be had.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        on_datagram: Callable[[bytes, Endpoint], None],
+        on_icmp: Callable[[IcmpError, Endpoint | None], None],
+        bind: str = "",
+    ) -> None:
+        self._reactor = reactor
+        self._on_datagram = on_datagram
+        self._on_icmp = on_icmp
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.setblocking(False)
+        self._socket.bind((bind, 0))
+        errqueue.enable(self._socket)
+        self._open = True
+        reactor.addReader(self)
+
+    @property
+    def port(self) -> int:
+        """Local source port."""
+        return int(self._socket.getsockname()[1])
+
+    def send(self, data: bytes, to: Endpoint) -> None:
+        """Send one datagram. An error that a former datagram left on the socket is evidence, not a failure.
+
+        Raises OSError when this machine itself cannot send.
+        """
+        for last_try in (False, True):
+            try:
+                self._socket.sendto(data, (to.address, to.port))
+                return
+            except ConnectionError:
+                self._drain()
+            except OSError:
+                if last_try or not self._drain():
+                    raise
+
+    def close(self) -> None:
+        """Stop reading and close."""
+        if self._open:
+            self._open = False
+            self._reactor.removeReader(self)
+            self._socket.close()
+
+    # Twisted's side
+
+    def fileno(self) -> int:
+        return self._socket.fileno() if self._open else -1
+
+    def logPrefix(self) -> str:
+        return "probe datagrams"
+
+    def doRead(self) -> None:
+        for _ in range(64):
+            if not self._open:
+                return
+            try:
+                data, source = self._socket.recvfrom(SIZE)
+            except BlockingIOError:
+                break
+            except OSError:
+                continue  # a pending ICMP error was reported and cleared; the queue tells which
+            self._on_datagram(data, Endpoint(source[0], source[1]))
+        self._drain()
+
+    def connectionLost(self, reason: Failure) -> None:
+        if self._open:  # the reactor dropped us over a socket error: take the evidence and go on
+            self.doRead()
+        if self._open:
+            self._reactor.addReader(self)
+
+    def _drain(self) -> bool:
+        if not self._open:
+            return False
+        found = errqueue.drain(self._socket)
+        for icmp, destination in found:
+            self._on_icmp(icmp, Endpoint(*destination) if destination else None)
+        return bool(found)

@@ -1,0 +1,207 @@
+"""Runs all flows of a survey at once, with the control channel's heartbeat beside them; gathers both ends' evidence.
+
+Not a judgement: what comes back is observations and receipts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+import msgspec
+from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.task import deferLater
+
+from emulator.catalog import Catalog
+from emulator.judge.evidence import ControlState
+from emulator.judge.flow import Flow
+from emulator.judge.observation import Observation
+from emulator.probe.control import Control, ControlLost
+from emulator.probe.datagrams import DatagramAttempt, DetectionAttempt
+from emulator.probe.place import Place
+from emulator.probe.recorder import cancelled, not_started
+from emulator.probe.speakers import SPEAKERS
+from emulator.probe.streams import StreamAttempt
+from emulator.probe.tags import Tags
+from emulator.wire.control import Announce, Check, Expected
+from emulator.wire.receipt import Receipt
+
+HEARTBEAT = 0.25  # seconds between two looks at the far end
+SETTLE = 0.08  # seconds between two looks once all flows have ended
+SETTLE_ROUNDS = 12
+AT_ONCE = 2_000  # flows in flight; the kernel's limit on open files is far above
+
+Progress = Callable[[int, int], None]
+
+
+class Surveyed(msgspec.Struct, frozen=True):
+    """What a survey found. `tags` are (protocol, hex tag) by flow id; `checks` the far end's dials of itself."""
+
+    flows: tuple[Flow, ...]
+    observations: dict[str, Observation]
+    receipts: tuple[Receipt, ...]
+    tags: dict[str, tuple[str, str]]
+    control: ControlState
+    problem: str = ""
+    before: tuple[Check, ...] = ()
+    after: tuple[Check, ...] = ()
+    seconds: float = 0.0
+
+
+class Survey:
+    """One survey. `control` is None when the control channel was never up."""
+
+    def __init__(
+        self,
+        place: Place,
+        catalog: Catalog,
+        flows: Sequence[Flow],
+        control: Control | None,
+        run: str,
+        progress: Progress,
+    ) -> None:
+        self._place = place
+        self._catalog = catalog
+        self._flows = tuple(flows)
+        self._control = control
+        self._run = run
+        self._progress = progress
+        self._observations: dict[str, Observation] = {}
+        self._receipts: dict[int, Receipt] = {}
+        self._tags: dict[str, bytes] = {}
+        self._attempts: set[StreamAttempt | DatagramAttempt] = set()
+        self._state: ControlState = "up" if control is not None else "absent"
+        self._problem = ""
+        self._last_good = 0.0
+        self._running = True
+        self._stopped = ""
+
+    async def run(self) -> Surveyed:
+        """Run everything. Never raises for what happens to flows."""
+        started = self._place.clock()
+        before = await self._selfcheck()
+        await self._announce()
+        heartbeat = Deferred.fromCoroutine(self._heartbeat())
+        await self._try_all()
+        self._running = False
+        await heartbeat
+        await self._settle()
+        after = await self._selfcheck()
+        return Surveyed(
+            self._flows,
+            {flow.id: self._observation(flow) for flow in self._flows},
+            tuple(self._receipts.values()),
+            {flow.id: self._expected(flow) for flow in self._flows},
+            self._state,
+            self._problem,
+            before,
+            after,
+            self._place.clock() - started,
+        )
+
+    def stop(self, why: str) -> None:
+        """Interrupted: flows in flight end now, the rest is not started."""
+        self._stopped = self._stopped or why
+        for attempt in tuple(self._attempts):
+            attempt.cancel(why)
+
+    async def _announce(self) -> None:
+        tags = Tags(self._place.entropy(32))
+        for flow in self._flows:
+            field = self._catalog.exchanges[flow.exchange].tag
+            self._tags[flow.id] = tags.allocate(field.protocol, field.bits)
+        if self._control is None:
+            return
+        expected = tuple(Expected(flow.id, *self._expected(flow), flow.transport, flow.port) for flow in self._flows)
+        await self._asked(self._control.announce(Announce(self._run, expected)))
+
+    def _expected(self, flow: Flow) -> tuple[str, str]:
+        return self._catalog.exchanges[flow.exchange].tag.protocol, self._tags[flow.id].hex()
+
+    async def _try_all(self) -> None:
+        """All at once: the time of a survey is that of its slowest time-out."""
+        discard = next((flow for flow in self._flows if flow.exchange == "discard"), None)
+        work: list[Coroutine[Any, Any, None]] = []
+        for flow in self._flows:
+            if flow is discard and any(other.exchange == "echo-udp" for other in self._flows):
+                continue
+            work.append(self._try(flow, discard if flow.exchange == "echo-udp" else None))
+        pending = iter(work)
+        await DeferredList([Deferred.fromCoroutine(self._worker(pending)) for _ in range(min(AT_ONCE, len(work)))])
+
+    async def _worker(self, pending: Any) -> None:
+        for coroutine in pending:
+            await coroutine
+
+    async def _try(self, flow: Flow, discard: Flow | None) -> None:
+        if self._stopped:
+            return
+        tag = self._tags[flow.id]
+        attempt: StreamAttempt | DatagramAttempt
+        if flow.transport == "tcp":
+            attempt = StreamAttempt(self._place, flow, tag, SPEAKERS[flow.exchange])
+        elif discard is not None:
+            attempt = DetectionAttempt(self._place, flow, tag, discard)
+        else:
+            attempt = DatagramAttempt(self._place, flow, tag)
+        self._attempts.add(attempt)
+        try:
+            if isinstance(attempt, DetectionAttempt):
+                for observation in await attempt.run_both():
+                    self._observations[observation.flow] = observation
+            else:
+                self._observations[flow.id] = await attempt.run()
+        finally:
+            self._attempts.discard(attempt)
+        self._progress(len(self._observations), len(self._flows))
+
+    async def _heartbeat(self) -> None:
+        while self._running and self._state == "up":
+            await self._look()
+            await deferLater(self._place.reactor, HEARTBEAT, lambda: None)
+
+    async def _look(self) -> int:
+        """Fetch news; returns how many receipts changed."""
+        if self._control is None or self._state != "up":
+            return 0
+        asked = self._place.clock()
+        news = await self._asked(self._control.receipts())
+        if news is None:
+            return 0
+        self._last_good = asked
+        for receipt in news.receipts:
+            self._receipts[receipt.id] = receipt
+        return len(news.receipts)
+
+    async def _settle(self) -> None:
+        """The last packets need a moment to be written down at the far end."""
+        for _ in range(SETTLE_ROUNDS):
+            changed = await self._look()
+            if not changed and all(receipt.state != "open" for receipt in self._receipts.values()):
+                return
+            await deferLater(self._place.reactor, SETTLE, lambda: None)
+
+    async def _selfcheck(self) -> tuple[Check, ...]:
+        if self._control is None or self._state != "up":
+            return ()
+        answer = await self._asked(self._control.selfcheck())
+        return () if answer is None else answer.checks
+
+    async def _asked(self, call: Coroutine[Any, Any, Any]) -> Any:
+        """The answer of the control channel, or None once it is lost."""
+        try:
+            return await call
+        except ControlLost as lost:
+            if self._state == "up":
+                self._state = "lost"
+                self._problem = f"the emulator was lost: {lost}"
+                self.stop(self._problem)
+            return None
+
+    def _observation(self, flow: Flow) -> Observation:
+        seen = self._observations.get(flow.id)
+        if seen is None:
+            return not_started(flow, self._stopped or "it was never started")
+        if self._state == "lost" and seen.ending != "cancelled" and seen.ended > self._last_good:
+            return cancelled(seen, f"{self._problem} (ended after the last good heartbeat)")
+        return seen

@@ -1,0 +1,170 @@
+"""Runs one pass of a scenario from here: plan, survey, judge, hold against the expectations.
+
+Knows no lab: the firewall is whatever stands between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from emulator.catalog import Catalog
+from emulator.judge import classify, evidence, outcome
+from emulator.judge.record import Judged, PassRecord
+from emulator.judge.verdicts import Verdict
+from emulator.pki.tls import client_context
+from emulator.probe.control import Control, ControlLost
+from emulator.probe.place import Place, Proxy
+from emulator.probe.plan import plan
+from emulator.probe.survey import Progress, Survey, Surveyed
+from emulator.scenario.expect import expectations
+from emulator.scenario.model import Pass, Scenario
+from emulator.wire.control import RunStart
+from emulator.wire.join import Join
+
+DEFAULT_TIMEOUT = 3.0  # seconds for one stage of a flow
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """How to run. `seed` is hex; `timeout` seconds; `vantage` names this place in records."""
+
+    seed: str
+    samples: int
+    timeout: float = DEFAULT_TIMEOUT
+    vantage: str = "inside"
+    proxy: Proxy | None = None
+
+
+class Runner:
+    """Runs passes one after another over one join file. `stop` interrupts the pass that runs now."""
+
+    def __init__(
+        self,
+        reactor: Any,
+        catalog: Catalog,
+        join: Join,
+        *,
+        now: Callable[[], float],
+        entropy: Callable[[int], bytes],
+        progress: Progress,
+    ) -> None:
+        self._reactor = reactor
+        self._catalog = catalog
+        self._join = join
+        self._now = now
+        self._entropy = entropy
+        self._progress = progress
+        self._survey: Survey | None = None
+        self.stopped = ""
+
+    def stop(self, why: str) -> None:
+        """Interrupt: flows in flight end now, what was seen is still judged."""
+        self.stopped = why
+        if self._survey is not None:
+            self._survey.stop(why)
+
+    async def run(self, scenario: Scenario, wanted: Pass, options: Options) -> PassRecord:
+        """One pass. Raises ControlRefused when the emulator refuses us (wrong token, wrong pin)."""
+        started = self._now()
+        notes: list[str] = []
+        credentials = wanted.credentials == "right"
+        proxy = options.proxy
+        place = Place(
+            self._reactor,
+            self._join,
+            now=self._now,
+            entropy=self._entropy,
+            client_tls=client_context(),
+            timeout=options.timeout,
+            proxy=proxy,
+        )
+        flows = plan(
+            self._catalog,
+            seed=bytes.fromhex(options.seed),
+            samples=options.samples,
+            uid=lambda: self._entropy(16).hex(),
+            proxy=proxy.label if proxy else "",
+            credentials=credentials,
+            leaks=scenario.leaks,
+        )
+        control: Control | None = Control(self._reactor, self._join)
+        run = ""
+        problem = ""
+        try:
+            assert control is not None
+            await control.open()
+            opened = await control.start_run(
+                RunStart(options.vantage, self._catalog.digest, options.samples, options.seed, scenario.leaks)
+            )
+            run = opened.run
+            notes += [f"the far end could not listen on {why}" for why in opened.failed]
+        except ControlLost as lost:
+            problem = f"the control channel was never up: {lost}"
+            control = None
+        self._survey = Survey(place, self._catalog, flows, control, run, self._progress)
+        try:
+            surveyed = await self._survey.run()
+        finally:
+            self._survey = None
+            if control is not None:
+                control.close()
+        return self._record(scenario, wanted, options, started, surveyed, problem, tuple(notes))
+
+    def _record(
+        self,
+        scenario: Scenario,
+        wanted: Pass,
+        options: Options,
+        started: float,
+        surveyed: Surveyed,
+        problem: str,
+        notes: tuple[str, ...],
+    ) -> PassRecord:
+        judged = judge(surveyed)
+        verdicts = {item.flow.id: item.verdict for item in judged}
+        outcomes = outcome.evaluate(self._catalog, surveyed.flows, verdicts)
+        return PassRecord(
+            scenario=scenario.id,
+            title=scenario.title.en,
+            about=scenario.about,
+            name=wanted.id if len(scenario.passes) > 1 else "",
+            firewall=scenario.firewall,
+            proxy=options.proxy.label if options.proxy else "",
+            credentials=wanted.credentials == "right",
+            vantage=options.vantage,
+            started=started,
+            seconds=self._now() - started,
+            seed=options.seed,
+            samples=options.samples,
+            timeout=options.timeout,
+            control=surveyed.control,
+            problem=problem or surveyed.problem,
+            checks_before=surveyed.before,
+            checks_after=surveyed.after,
+            judged=judged,
+            receipts=tuple(sorted(_used(surveyed, judged), key=lambda receipt: receipt.id)),
+            outcomes=outcomes,
+            expectations=expectations(wanted, self._catalog, surveyed.flows, verdicts, outcomes),
+            notes=notes,
+        )
+
+
+def judge(surveyed: Surveyed) -> tuple[Judged, ...]:
+    """Join both ends and classify every flow."""
+    index = evidence.Index(surveyed.receipts)
+    judged = []
+    for flow in surveyed.flows:
+        observation = surveyed.observations[flow.id]
+        protocol, tag = surveyed.tags[flow.id]
+        known = index.evidence(flow, observation, protocol, tag, surveyed.control, watched=True)
+        verdict: Verdict = classify.classify(known)
+        ids = tuple(receipt.id for receipt in known.receipts)
+        judged.append(Judged(flow, observation, verdict, protocol, tag, known.joined_by, ids))
+    return tuple(judged)
+
+
+def _used(surveyed: Surveyed, judged: tuple[Judged, ...]) -> list[Any]:
+    wanted = {number for item in judged for number in item.receipts}
+    return [receipt for receipt in surveyed.receipts if receipt.id in wanted]

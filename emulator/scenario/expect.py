@@ -1,0 +1,84 @@
+"""Holds what happened against what the scenario says: expectations met, not met, undecided or in error. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from emulator.catalog import Catalog
+from emulator.judge.flow import Flow
+from emulator.judge.outcome import Outcome
+from emulator.judge.record import Expectation, State
+from emulator.judge.verdicts import Verdict
+from emulator.scenario.model import Pass, Rule, matches
+
+
+def expectations(
+    wanted: Pass, catalog: Catalog, flows: Sequence[Flow], verdicts: Mapping[str, Verdict], outcomes: Sequence[Outcome]
+) -> tuple[Expectation, ...]:
+    """Every expectation of a pass: one per outcome, one per rule and row. What no rule names is not judged."""
+    return (*_outcomes(wanted, outcomes), *_flows(wanted, catalog, flows, verdicts))
+
+
+def _outcomes(wanted: Pass, outcomes: Sequence[Outcome]) -> Iterator[Expectation]:
+    by_feature = {outcome.feature: outcome for outcome in outcomes}
+    for feature, expected in wanted.outcomes.items():
+        got = by_feature[feature]
+        words = f"{expected.grade} ({expected.by})" if expected.by else expected.grade
+        same = got.outcome == expected.grade and expected.by in ("", got.by)
+        state: State = "met" if same else "undecided" if got.outcome == "not-tested" else "not-met"
+        yield Expectation(f"outcome/{feature}", "outcome", feature, words, got.words, state, got.failed)
+
+
+def _flows(
+    wanted: Pass, catalog: Catalog, flows: Sequence[Flow], verdicts: Mapping[str, Verdict]
+) -> Iterator[Expectation]:
+    groups: dict[tuple[int, str], list[Flow]] = {}
+    for flow in flows:
+        place = next((at for at, rule in enumerate(wanted.flows) if matches(rule, flow, catalog)), None)
+        if place is not None and wanted.flows[place].must != "may":
+            groups.setdefault((place, flow.row), []).append(flow)
+    for (place, row), members in groups.items():
+        rule = wanted.flows[place]
+        states = {flow.id: _state(rule, verdicts[flow.id]) for flow in members}
+        worst = next((state for state in _WORST if state in states.values()), "met")
+        failing = [flow for flow in members if states[flow.id] == worst]
+        others = [flow for flow in members if states[flow.id] != worst]
+        yield Expectation(
+            f"flows/{place + 1}/{row}",
+            "flows",
+            row,
+            _wanted(rule),
+            _got([verdicts[flow.id] for flow in (failing if worst != "met" else members)], len(members)),
+            worst,
+            tuple(flow.id for flow in (*failing, *others)),
+        )
+
+
+_WORST: tuple[State, ...] = ("not-met", "error", "undecided", "met")
+
+
+def _state(rule: Rule, verdict: Verdict) -> State:
+    if verdict.verdict == "error":
+        return "error"
+    if not verdict.decided:
+        return "undecided"
+    if rule.must == "pass":
+        return "met" if verdict.passed else "not-met"
+    if verdict.passed:
+        return "not-met"
+    return "met" if not rule.how or verdict.verdict in rule.how else "not-met"
+
+
+def _wanted(rule: Rule) -> str:
+    if rule.must == "pass":
+        return "pass"
+    return "stopped" + (f": {' or '.join(rule.how)}" if rule.how else "")
+
+
+def _got(verdicts: Sequence[Verdict], total: int) -> str:
+    counts: dict[str, int] = {}
+    for verdict in verdicts:
+        counts[verdict.verdict] = counts.get(verdict.verdict, 0) + 1
+    if total == 1:
+        return verdicts[0].verdict
+    return ", ".join(f"{count} of {total} {name}" for name, count in counts.items())

@@ -1,0 +1,170 @@
+"""One emulator, put together: listeners, conversations, control channel, names; and the join file that describes it.
+
+Not the command line, and no protocol of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from twisted.internet import error, interfaces
+from twisted.web import server
+
+from emulator import __version__
+from emulator.catalog import Catalog
+from emulator.derive.zone import Zone
+from emulator.net.control_tls import ControlCertificate
+from emulator.pki import Authority, TlsContexts
+from emulator.problems import CannotRun
+from emulator.services import dns
+from emulator.services.control import ControlResource
+from emulator.services.journal import Journal
+from emulator.services.listeners import Listeners
+from emulator.services.operations import Operations
+from emulator.services.registry import stream_servers
+from emulator.services.stream import FarEndFactory
+from emulator.services.surroundings import Surroundings
+from emulator.wire import join as join_file
+from emulator.wire.context import ServerContext
+from emulator.wire.control import Listener
+from emulator.wire.datagram import Answered
+from emulator.wire.exchanges import answer_datagram
+from emulator.wire.join import Join
+from emulator.wire.turn import Allocations
+
+LIFETIME = 24 * 3600.0  # seconds that a join file is good for
+
+
+class CannotServe(CannotRun):
+    """The emulator cannot do its job at all; the text names what is in the way and the remedy."""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """How to serve. `addresses` maps hosts, `peer` and `second`; `control` are addresses for the control channel."""
+
+    addresses: dict[str, str]
+    bind: str
+    control_addresses: tuple[str, ...]
+    control_port: int
+    dns_address: str = ""
+    dns_port: int = 53
+    seed: str
+    samples: int
+    socket: Path | None = None
+
+
+class Emulator:
+    """The far end, running in one reactor."""
+
+    def __init__(
+        self,
+        reactor: Any,
+        catalog: Catalog,
+        authority: Authority,
+        settings: Settings,
+        *,
+        now: Callable[[], float],
+        entropy: Callable[[int], bytes],
+    ) -> None:
+        self._reactor = reactor
+        self._catalog = catalog
+        self._authority = authority
+        self._settings = settings
+        self._now = now
+        self._entropy = entropy
+        self._token = entropy(32).hex()
+        self._relay_key = entropy(32)
+        self._journal = Journal(now)
+        echo = next(clause for clause in catalog.clauses if "echo-udp" in clause.speaks)
+        self._surroundings = Surroundings(
+            addresses=settings.addresses,
+            relay_port=catalog.ports.relay,
+            echo_port=echo.low,
+            relay_key=self._relay_key,
+            now=now,
+            entropy=entropy,
+        )
+        self._allocations = Allocations()
+        contexts = TlsContexts(authority)
+        servers = stream_servers(catalog, authority, now, entropy)
+        factory = FarEndFactory(reactor, self._journal, servers, self._surroundings, contexts.server_context())
+        self.listeners = Listeners(
+            reactor, catalog, self._journal, self._surroundings, factory, self._answer, bind=settings.bind
+        )
+        self._operations = Operations(reactor, catalog, self._journal, self.listeners, self._surroundings)
+        self._certificate = ControlCertificate(entropy)
+        self._ports: list[interfaces.IListeningPort] = []
+
+    def start(self) -> list[Listener]:
+        """Open everything. Returns what listens and what does not; raises CannotServe without a control channel."""
+        site = server.Site(ControlResource(self._operations, self._token))
+        site.noisy = False  # type: ignore[attr-defined]
+        site.displayTracebacks = False
+        for address in self._settings.control_addresses:
+            try:
+                self._ports.append(
+                    self._reactor.listenSSL(
+                        self._settings.control_port, site, self._certificate.context_factory(), interface=address
+                    )
+                )
+            except error.CannotListenError as problem:
+                raise CannotServe(
+                    f"the control channel cannot listen on {address}:{self._settings.control_port}: "
+                    f"{problem.socketError}. Give another --control-port, or stop what is there."
+                ) from problem
+        if self._settings.socket is not None:
+            self._settings.socket.unlink(missing_ok=True)
+            self._ports.append(self._reactor.listenUNIX(str(self._settings.socket), site, mode=0o600))
+        opened = self.listeners.open_documented(bytes.fromhex(self._settings.seed), self._settings.samples)
+        if self._settings.dns_address:
+            opened.append(self._names())
+        return opened
+
+    async def stop(self) -> None:
+        """Close everything."""
+        self._operations.stop()
+        await self.listeners.close()
+        for port in self._ports:
+            stopped = port.stopListening()
+            if stopped is not None:
+                await stopped
+        if self._settings.socket is not None:
+            self._settings.socket.unlink(missing_ok=True)
+
+    def join(self) -> Join:
+        """The join data of this emulator."""
+        now = self._now()
+        return Join(
+            format=join_file.FORMAT,
+            emulator=f"messenger-lab {__version__}",
+            created=now,
+            expires=now + LIFETIME,
+            control=tuple(
+                f"https://{address}:{self._settings.control_port}" for address in self._settings.control_addresses
+            ),
+            pin=sha256(self._certificate.der).hexdigest(),
+            token=self._token,
+            seed=self._settings.seed,
+            samples=self._settings.samples,
+            relay_key=self._relay_key.hex(),
+            catalog=self._catalog.digest,
+            root=self._authority.root_pem.decode(),
+            addresses=self._settings.addresses,
+        )
+
+    def _answer(self, data: bytes, context: ServerContext) -> Answered | None:
+        return answer_datagram(data, context, self._allocations)
+
+    def _names(self) -> Listener:
+        address, port = self._settings.dns_address, self._settings.dns_port
+        zone = Zone(self._catalog, self._settings.addresses)
+        try:
+            self._ports += dns.listen(self._reactor, zone, address, port)
+        except error.CannotListenError as problem:
+            why = f"{problem.socketError}: names must be resolved another way (hosts file), or free the port"
+            return Listener("udp", address, port, False, ("names",), why)
+        return Listener("udp", address, port, True, ("names",))

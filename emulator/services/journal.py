@@ -1,0 +1,137 @@
+"""The far end's evidence: receipts that grow while connections live, handed out by serial. In memory, bounded.
+
+Not a log for people, and no judgement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from emulator.net.tally import Tally, digest
+from emulator.wire.receipt import Endpoint, Receipt, Seen, TlsFacts
+from emulator.wire.talk import Sighting
+
+LIMIT = 50_000  # receipts of one run; older ones are dropped first
+
+
+class Entry:
+    """A receipt in the making."""
+
+    def __init__(self, journal: Journal, number: int, transport: str, local: Endpoint, peer: Endpoint) -> None:
+        self._journal = journal
+        self.number = number
+        self.transport = transport
+        self.local = local
+        self.peer = peer
+        self.at = journal.now()
+        self.serial = 0
+        self.state = "open"
+        self.protocol = ""
+        self.received = Tally()
+        self.sent = Tally()
+        self.seen: list[Seen] = []
+        self.tls: TlsFacts | None = None
+        self.facts: dict[str, Any] = {}
+        self.end = ""
+        self.error = ""
+        self.touch()
+
+    def touch(self) -> None:
+        """Something changed: whoever asks for news gets this receipt again."""
+        self.serial = self._journal.advance(self)
+
+    def sight(self, sighting: Sighting) -> None:
+        """Add a tagged exchange."""
+        self.seen.append(
+            Seen(
+                sighting.protocol,
+                sighting.tag,
+                self._journal.now(),
+                sighting.facts,
+                None if sighting.request is None else digest(sighting.request),
+                None if sighting.response is None else digest(sighting.response),
+            )
+        )
+        self.touch()
+
+    def receipt(self) -> Receipt:
+        """The receipt as it stands."""
+        return Receipt(
+            id=self.number,
+            serial=self.serial,
+            transport=self.transport,
+            local=self.local,
+            peer=self.peer,
+            at=self.at,
+            state=self.state,
+            protocol=self.protocol,
+            received=self.received.digest(),
+            sent=self.sent.digest(),
+            seen=tuple(self.seen),
+            tls=self.tls,
+            facts=self.facts,
+            end=self.end,
+            error=self.error,
+        )
+
+
+class Journal:
+    """All receipts of the current run, by number; `advance` hands out serials in order of change."""
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self.now = now
+        self._entries: dict[int, Entry] = {}
+        self._serial = 0
+        self._number = 0
+        self._half_open: set[tuple[str, int, str, int]] = set()
+        self._datagrams: dict[tuple[Endpoint, Endpoint], Entry] = {}
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def clear(self) -> None:
+        """A new run begins: what was seen before is dropped (connections that still live keep writing)."""
+        self._entries.clear()
+        self._half_open.clear()
+        self._datagrams.clear()
+
+    def advance(self, entry: Entry) -> int:
+        """The next serial, for this entry; it moves to the end of the order."""
+        self._serial += 1
+        self._entries.pop(entry.number, None)
+        self._entries[entry.number] = entry
+        if len(self._entries) > LIMIT:
+            self._entries.pop(next(iter(self._entries)))
+        return self._serial
+
+    def open(self, transport: str, local: Endpoint, peer: Endpoint) -> Entry:
+        """Begin a receipt."""
+        self._number += 1
+        return Entry(self, self._number, transport, local, peer)
+
+    def datagram(self, local: Endpoint, peer: Endpoint) -> Entry:
+        """The receipt of all datagrams between these two addresses."""
+        entry = self._datagrams.get((local, peer))
+        if entry is None:
+            entry = self._datagrams[(local, peer)] = self.open("udp", local, peer)
+        return entry
+
+    def half_open(self, local: Endpoint, peer: Endpoint) -> None:
+        """A SYN arrived and its handshake did not finish; noted once per pair of addresses."""
+        key = (local.address, local.port, peer.address, peer.port)
+        if key not in self._half_open:
+            self._half_open.add(key)
+            entry = self.open("tcp", local, peer)
+            entry.state = "half-open"
+            entry.touch()
+
+    def since(self, serial: int) -> tuple[tuple[Receipt, ...], int]:
+        """Receipts that changed after `serial`, oldest change first, and the serial to ask for next."""
+        changed = []
+        for entry in reversed(self._entries.values()):
+            if entry.serial <= serial:
+                break
+            changed.append(entry.receipt())
+        changed.reverse()
+        return tuple(changed), self._serial

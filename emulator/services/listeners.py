@@ -1,0 +1,130 @@
+"""Opens every documented port, the sampled ports of the ranges, and more on demand; says what listens where.
+
+Not a port scanner and not a sweep: whole ranges by one socket are a later layer.
+"""
+
+from __future__ import annotations
+
+import errno
+from typing import Any, cast
+
+from twisted.internet import error, interfaces
+
+from emulator.catalog import Catalog
+from emulator.catalog.model import Transport
+from emulator.derive.sample import sampled_ports
+from emulator.services.datagrams import Answer, FarDatagrams
+from emulator.services.journal import Journal
+from emulator.services.stream import FarEndFactory
+from emulator.services.surroundings import Surroundings
+from emulator.wire.control import Listener
+from emulator.wire.receipt import Endpoint
+
+ANY = "0.0.0.0"
+
+
+class Listeners:
+    """All listening sockets of one emulator. TCP binds `bind` (or any address); UDP each address it answers for."""
+
+    def __init__(
+        self,
+        reactor: Any,
+        catalog: Catalog,
+        journal: Journal,
+        surroundings: Surroundings,
+        factory: FarEndFactory,
+        answer: Answer,
+        *,
+        bind: str = ANY,
+    ) -> None:
+        self._reactor = reactor
+        self._catalog = catalog
+        self._journal = journal
+        self._surroundings = surroundings
+        self._factory = factory
+        self._answer = answer
+        self._bind = bind
+        self._open: dict[tuple[Transport, str, int], interfaces.IListeningPort] = {}
+        self._datagrams: dict[Endpoint, FarDatagrams] = {}
+        self.table: list[Listener] = []
+
+    def open_documented(self, seed: bytes, samples: int) -> list[Listener]:
+        """Open fixed and sampled ports. Returns what was newly tried; failures carry the rows that they cost."""
+        addresses = self._surroundings.addresses
+        tried = [self._tcp(port) for port in self._catalog.fixed_ports("tcp")]
+        echo = dict.fromkeys((addresses["echo.edge.messenger.live.com"], addresses["second"], addresses["peer"]))
+        tried += [self._udp(address, port) for address in echo for port in self._catalog.fixed_ports("udp")]
+        relay = self._surroundings.relay
+        tried.append(self._udp(relay.address, relay.port))
+        tried += self.open_samples(seed, samples)
+        return [listener for listener in tried if listener is not None]
+
+    def open_samples(self, seed: bytes, samples: int) -> list[Listener]:
+        """Open the sampled ports of every range on the contact's address (already open ones stay)."""
+        peer = self._surroundings.addresses["peer"]
+        tried = [self._tcp(port) for port in sampled_ports(self._catalog, "tcp", seed, samples)]
+        tried += [self._udp(peer, port) for port in sampled_ports(self._catalog, "udp", seed, samples)]
+        return [listener for listener in tried if listener is not None]
+
+    def open_leaks(self) -> list[Listener]:
+        """Open the undocumented ports of the leak checks, so that "stopped" can be told from "nobody listens"."""
+        peer = self._surroundings.addresses["peer"]
+        tried = [self._tcp(port) for port in self._catalog.leak.tcp]
+        tried += [self._udp(peer, port) for port in self._catalog.leak.udp]
+        return [listener for listener in tried if listener is not None]
+
+    async def close(self) -> None:
+        """Stop listening everywhere and end live connections."""
+        for port in self._open.values():
+            stopped = port.stopListening()
+            if stopped is not None:
+                await stopped
+        self._open.clear()
+        for connection in tuple(self._surroundings.connections):
+            connection.stop()
+
+    def _tcp(self, port: int) -> Listener | None:
+        if ("tcp", self._bind, port) in self._open:
+            return None
+        try:
+            listening = self._reactor.listenTCP(port, self._factory, backlog=512, interface=self._bind)
+        except error.CannotListenError as problem:
+            return self._failed("tcp", self._bind, port, problem)
+        return self._opened("tcp", self._bind, port, listening)
+
+    def _udp(self, address: str, port: int) -> Listener | None:
+        if ("udp", address, port) in self._open:
+            return None
+        local = Endpoint(address, port)
+        handler = FarDatagrams(self._journal, self._answer, self._surroundings, local, self._datagrams)
+        try:
+            listening = self._reactor.listenUDP(port, handler, interface=address, maxPacketSize=65535)
+        except error.CannotListenError as problem:
+            return self._failed("udp", address, port, problem)
+        self._datagrams[local] = handler
+        return self._opened("udp", address, port, listening)
+
+    def _opened(self, transport: Transport, address: str, port: int, listening: interfaces.IListeningPort) -> Listener:
+        self._open[(transport, address, port)] = listening
+        listener = Listener(transport, address, port, True, tuple(self._catalog.rows_on(transport, port)))
+        self.table.append(listener)
+        return listener
+
+    def _failed(self, transport: Transport, address: str, port: int, problem: error.CannotListenError) -> Listener:
+        rows = tuple(self._catalog.rows_on(transport, port))
+        listener = Listener(transport, address, port, False, rows, _why(problem, transport, port))
+        self.table.append(listener)
+        return listener
+
+
+def _why(problem: error.CannotListenError, transport: str, port: int) -> str:
+    number = getattr(cast(Any, problem).socketError, "errno", None)
+    if number == errno.EADDRINUSE:
+        return f"{transport} {port} is taken by another program: stop it, or serve on another address (--address)"
+    if number in (errno.EACCES, errno.EPERM):
+        return f"{transport} {port} is forbidden here: run as root, or grant CAP_NET_BIND_SERVICE"
+    if number == errno.EADDRNOTAVAIL:
+        return "this machine does not have that address: name one that it has (--address)"
+    if number == errno.EMFILE:
+        return "out of file descriptors: raise `ulimit -n`, or use fewer --samples"
+    return str(cast(Any, problem).socketError)

@@ -1,0 +1,119 @@
+"""What the control channel can do with a running emulator. Not HTTP: `control.py` is the door, this is the room."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import LoopingCall
+
+from emulator import __version__
+from emulator.catalog import Catalog
+from emulator.net.dial import DialFailed, dial
+from emulator.net.linux.halfopen import half_open
+from emulator.services.journal import Journal
+from emulator.services.listeners import Listeners
+from emulator.services.surroundings import Surroundings
+from emulator.wire.control import (
+    Announce,
+    Check,
+    Expected,
+    Receipts,
+    RunStart,
+    RunStarted,
+    SelfCheck,
+    Status,
+)
+
+WATCH_EVERY = 0.1  # seconds between two looks at half-open connections
+WATCH_FOR = 30.0  # seconds after the last news of a run
+SELFCHECK_TIMEOUT = 2.0  # seconds
+
+
+class Operations:
+    """The running emulator as the control channel sees it."""
+
+    def __init__(
+        self, reactor: Any, catalog: Catalog, journal: Journal, listeners: Listeners, surroundings: Surroundings
+    ) -> None:
+        self._reactor = reactor
+        self._catalog = catalog
+        self._journal = journal
+        self._listeners = listeners
+        self._surroundings = surroundings
+        self._started = surroundings.now()
+        self._run = ""
+        self._expected: dict[str, Expected] = {}
+        self._watch = LoopingCall(self._look)
+        self._watch.clock = reactor
+        self._news = 0.0
+
+    def start_run(self, start: RunStart, observed: str) -> RunStarted:
+        """Forget the former run, open what this one needs."""
+        self._journal.clear()
+        self._expected.clear()
+        self._run = f"{start.vantage}-{self._surroundings.entropy(4).hex()}"
+        tried = self._listeners.open_samples(bytes.fromhex(start.seed), start.samples)
+        if start.leaks:
+            tried += self._listeners.open_leaks()
+        failed = tuple(f"{item.transport}/{item.port}: {item.why}" for item in tried if not item.open)
+        self._keep_watching()
+        return RunStarted(self._run, self._surroundings.now(), observed, failed)
+
+    def announce(self, announced: Announce) -> None:
+        """Remember what is about to come."""
+        self._expected.update({item.flow: item for item in announced.flows})
+        self._keep_watching()
+
+    def receipts(self, after: int) -> Receipts:
+        """News since a serial; asking for them is the heartbeat."""
+        self._keep_watching()
+        receipts, serial = self._journal.since(after)
+        return Receipts(receipts, serial, self._surroundings.now())
+
+    def selfcheck(self) -> Deferred[SelfCheck]:
+        """Dial our own TCP listeners, one per fixed port: is the far end itself in order?"""
+        return Deferred.fromCoroutine(self._selfcheck())
+
+    def status(self) -> Status:
+        """State for people."""
+        return Status(
+            f"messenger-lab {__version__}",
+            self._started,
+            self._surroundings.now(),
+            self._run,
+            tuple(self._listeners.table),
+            len(self._journal),
+            {"python": sys.version.split()[0], "expected": len(self._expected)},
+        )
+
+    def stop(self) -> None:
+        """Stop watching."""
+        if self._watch.running:
+            self._watch.stop()
+
+    async def _selfcheck(self) -> SelfCheck:
+        address = self._surroundings.addresses["peer"]
+        checks = []
+        for port in self._catalog.fixed_ports("tcp"):
+            name = f"tcp/{port}"
+            try:
+                link = await dial(self._reactor, address, port, SELFCHECK_TIMEOUT)
+            except DialFailed as problem:
+                checks.append(Check(name, False, problem.detail))
+            else:
+                link.close()
+                checks.append(Check(name, True))
+        return SelfCheck(tuple(checks))
+
+    def _keep_watching(self) -> None:
+        self._news = self._surroundings.now()
+        if not self._watch.running:
+            self._watch.start(WATCH_EVERY)
+
+    def _look(self) -> None:
+        for local, peer in half_open():
+            self._journal.half_open(local, peer)
+        if self._surroundings.now() - self._news > WATCH_FOR:
+            self._watch.stop()

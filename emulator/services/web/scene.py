@@ -1,0 +1,32 @@
+"""What a web handler may know besides the request: clock, randomness, observed address, revocation list, catalog.
+
+Not state of a service, except the relay's table of sessions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from emulator.catalog.model import Catalog
+from emulator.services.web.relay_sessions import RelaySessions
+from emulator.wire.receipt import Endpoint
+
+__all__ = ["RelaySessions", "Scene"]
+
+
+class Scene(msgspec.Struct, frozen=True, kw_only=True):
+    """Surroundings of one request.
+
+    `now()` is seconds since the epoch, `entropy(n)` gives n random bytes, `observed` is where the request came from,
+    `secure` says that it came inside TLS, `crl()` is the lab's revocation list (DER).
+    """
+
+    now: Callable[[], float]
+    entropy: Callable[[int], bytes]
+    observed: Endpoint
+    secure: bool
+    crl: Callable[[], bytes]
+    catalog: Catalog
+    relay_sessions: RelaySessions

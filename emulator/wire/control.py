@@ -1,0 +1,102 @@
+"""Messages of the control channel (HTTPS, JSON) between `run` and `serve`. Not traffic under test.
+
+Paths are relative to the control URL; every request carries `Authorization: Bearer <token>`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from emulator.wire.receipt import Receipt
+
+RUNS = "/v1/runs"  # POST RunStart -> RunStarted
+ANNOUNCE = "/v1/flows"  # POST Announce -> {}
+LISTEN = "/v1/listen"  # POST Listen -> Listening
+RECEIPTS = "/v1/receipts"  # GET ?after=N -> Receipts
+SELFCHECK = "/v1/selfcheck"  # POST {} -> SelfCheck
+STATUS = "/v1/status"  # GET -> Status
+
+BODY_LIMIT = 8 << 20  # bytes
+
+
+class RunStart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Opens a run; the journal's receipts of earlier runs are dropped. `samples` may ask for more listeners."""
+
+    vantage: str
+    catalog: str
+    samples: int
+    seed: str
+    leaks: bool = False
+
+
+class RunStarted(msgspec.Struct, frozen=True):
+    """`observed`: where the control connection came from. `now`: the emulator's clock, seconds since the epoch."""
+
+    run: str
+    now: float
+    observed: str
+    failed: tuple[str, ...] = ()  # "tcp/22: address in use by …" for listeners that could not be opened
+
+
+class Expected(msgspec.Struct, frozen=True, array_like=True):
+    """One announced flow: what will ride in which protocol's tag, to which port."""
+
+    flow: str
+    protocol: str
+    tag: str
+    transport: str
+    port: int
+
+
+class Announce(msgspec.Struct, frozen=True):
+    """Announced before the first packet, so that a far end can tell this run's flows from strangers."""
+
+    run: str
+    flows: tuple[Expected, ...]
+
+
+class Receipts(msgspec.Struct, frozen=True):
+    """Receipts that changed since the serial asked for; `next` is the serial to ask for next."""
+
+    receipts: tuple[Receipt, ...]
+    next: int
+    now: float
+
+
+class Check(msgspec.Struct, frozen=True, array_like=True):
+    """One dial of the emulator to its own listener."""
+
+    listener: str
+    ok: bool
+    detail: str = ""
+
+
+class SelfCheck(msgspec.Struct, frozen=True):
+    """The control flow: is the far end itself in order?"""
+
+    checks: tuple[Check, ...]
+
+
+class Listener(msgspec.Struct, frozen=True):
+    """What listens where; `why` is set when it could not be opened, with the `rows` that this costs."""
+
+    transport: str
+    address: str
+    port: int
+    open: bool
+    rows: tuple[str, ...] = ()
+    why: str = ""
+
+
+class Status(msgspec.Struct, frozen=True):
+    """State of an emulator, for `lab status` and people."""
+
+    emulator: str
+    started: float
+    now: float
+    run: str
+    listeners: tuple[Listener, ...]
+    receipts: int
+    facts: dict[str, Any] = {}

@@ -1,0 +1,119 @@
+"""MSNFTP on TCP 6891-6900: the receiver connects, takes a file, says goodbye. Not the invitation before it.
+
+Source: dossier media.md section 5 (certainty A).
+"""
+
+from __future__ import annotations
+
+import re
+from hashlib import sha256
+
+from emulator.wire import tags
+from emulator.wire.context import ClientContext, ServerContext
+from emulator.wire.errors import WireError
+from emulator.wire.filler import filler, number
+from emulator.wire.talk import Exactly, Note, Send, Sighting, Talk, Until
+
+LINE_LIMIT = 256  # bytes
+BLOCK_LIMIT = 2045  # bytes in one block
+FILE_LIMIT = 1 << 20  # bytes a receiver accepts
+FILE_SIZE = 5000  # bytes: three blocks
+RECEIVED_OK = 16777989
+VERSION = b"VER MSNFTP\r\n"
+END = b"\x01\0\0"
+
+
+def cookie(tag: bytes) -> int:
+    """AuthCookie that the invitation would have carried: u32, known to both ends through the account."""
+    return number(tag, "AuthCookie")
+
+
+def block(data: bytes) -> bytes:
+    """A data block: flag 0, u16 little-endian length, data. WireError for more than 2045 bytes."""
+    if len(data) > BLOCK_LIMIT:
+        raise WireError(f"an MSNFTP block of {len(data)} bytes")
+    return b"\0" + len(data).to_bytes(2, "little") + data
+
+
+def usr(account: str, auth_cookie: int) -> bytes:
+    """The receiver's introduction."""
+    return f"USR {account} {auth_cookie}\r\n".encode()
+
+
+def bye(code: int) -> bytes:
+    """The receiver's last line."""
+    return f"BYE {code}\r\n".encode()
+
+
+def client(context: ClientContext) -> Talk[dict[str, object]]:
+    """The receiver: version, account and cookie, the whole file. Facts: bytes, sha256, blocks, auth_cookie."""
+    yield Send(VERSION)
+    _version((yield from _line()))
+    auth_cookie = cookie(context.tag)
+    yield Send(usr(tags.account(context.tag), auth_cookie))
+    size = _match(rb"FIL (\d{1,10})", (yield from _line()))
+    if size > FILE_LIMIT:
+        raise WireError(f"a file of {size} bytes")
+    yield Send(b"TFR\r\n")
+    content = bytearray()
+    blocks = 0
+    while len(content) < size:
+        head = yield Exactly(3)
+        length = int.from_bytes(head[1:], "little")
+        if head[0] or not 0 < length <= min(BLOCK_LIMIT, size - len(content)):
+            raise WireError(f"MSNFTP block {head.hex()} after {len(content)} of {size} bytes")
+        content += yield Exactly(length)
+        blocks += 1
+    if (yield Exactly(3)) != END:
+        raise WireError("the file does not end with the end marker")
+    if content != filler(context.tag, size):
+        raise WireError("the file is not the one that was offered")
+    yield Send(bye(RECEIVED_OK))
+    return {
+        "bytes": size,
+        "sha256": sha256(content).hexdigest(),
+        "blocks": blocks,
+        "auth_cookie": auth_cookie,
+        "account": tags.account(context.tag),
+    }
+
+
+def server(context: ServerContext) -> Talk[None]:
+    """The sender: checks account and cookie, sends the file, expects BYE 16777989."""
+    _version((yield from _line()))
+    yield Send(VERSION)
+    line = yield from _line()
+    words = line.decode("ascii").split(" ") if line.isascii() else []
+    tag = tags.from_account(words[1]) if len(words) == 3 and words[0] == "USR" else ""
+    if not tag:
+        raise WireError(f"no account of ours in {line[:60]!r}")
+    yield Sighting("msnftp", tag, {"account": words[1], "auth_cookie": words[2]})
+    content_of = bytes.fromhex(tag)
+    if words[2] != str(cookie(content_of)):
+        raise WireError("a wrong AuthCookie")
+    yield Send(f"FIL {FILE_SIZE}\r\n".encode())
+    if (line := (yield from _line())) != b"TFR":
+        raise WireError(f"expected TFR, got {line[:60]!r}")
+    content = filler(content_of, FILE_SIZE)
+    pieces = [content[at : at + BLOCK_LIMIT] for at in range(0, FILE_SIZE, BLOCK_LIMIT)]
+    yield Send(b"".join(block(piece) for piece in pieces) + END)
+    code = _match(rb"BYE (\d{1,10})", (yield from _line()))
+    yield Note({"bye": code})
+    if code != RECEIVED_OK:
+        raise WireError(f"the receiver said BYE {code}")
+
+
+def _line() -> Talk[bytes]:
+    return (yield Until(b"\r\n", LINE_LIMIT))[:-2]
+
+
+def _version(line: bytes) -> None:
+    if not re.fullmatch(rb"VER (\d{1,3} )?MSNFTP", line):
+        raise WireError(f"not an MSNFTP greeting: {line[:60]!r}")
+
+
+def _match(pattern: bytes, line: bytes) -> int:
+    found = re.fullmatch(pattern, line)
+    if found is None:
+        raise WireError(f"expected {pattern.decode()}, got {line[:60]!r}")
+    return int(found[1])

@@ -1,0 +1,1 @@
+"""MSNP: line grammar, notification server and switchboard, both ends. Not the HTTP gateway (wire/gateway)."""

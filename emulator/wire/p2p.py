@@ -1,0 +1,134 @@
+"""MSNP2P version 1: the 48-byte header, chunks, acknowledgements, nonces. Not MSNSLP (slp.py), not a connection.
+
+Source: dossier media.md 1.1, 1.6 (certainty A). All numbers little-endian.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from hashlib import sha1
+from uuid import UUID
+
+import msgspec
+
+from emulator.wire.errors import WireError
+
+HEADER = 48  # bytes
+SWITCHBOARD_CHUNK = 1202  # bytes of payload in one message of a switchboard
+DIRECT_CHUNK = 1352  # bytes of payload in one record of a direct connection
+MESSAGE_LIMIT = 1 << 20  # bytes of one reassembled message
+
+PLAIN, NAK, ACK, HANDSHAKE = 0x0, 0x1, 0x2, 0x100
+FILE_DATA = 0x01000030  # as 8.x clients send it
+
+_FORM = struct.Struct("<IIQQIIIIQ")
+
+
+class Header(msgspec.Struct, frozen=True, kw_only=True):
+    """One header. `ack_id`, `ack_unique`, `ack_size` are the last 16 bytes, which a handshake uses as its nonce."""
+
+    session: int = 0
+    identifier: int
+    offset: int = 0
+    total: int = 0
+    length: int = 0
+    flags: int = PLAIN
+    ack_id: int = 0
+    ack_unique: int = 0
+    ack_size: int = 0
+
+    @property
+    def kind(self) -> int:
+        """Low 16 bits of the flags; receivers compare only these."""
+        return self.flags & 0xFFFF
+
+    @property
+    def nonce(self) -> bytes:
+        """The last 16 bytes as they stand on the wire."""
+        return pack(self)[32:]
+
+
+def pack(header: Header) -> bytes:
+    """The 48 bytes of a header."""
+    return _FORM.pack(
+        header.session,
+        header.identifier,
+        header.offset,
+        header.total,
+        header.length,
+        header.flags,
+        header.ack_id,
+        header.ack_unique,
+        header.ack_size,
+    )
+
+
+def unpack(data: bytes) -> Header:
+    """Read the first 48 bytes. WireError for fewer, for a chunk outside its message, for a message over 1 MiB."""
+    if len(data) < HEADER:
+        raise WireError(f"a P2P header of {len(data)} bytes")
+    session, identifier, offset, total, length, flags, ack_id, ack_unique, ack_size = _FORM.unpack(data[:HEADER])
+    if total > MESSAGE_LIMIT:
+        raise WireError(f"a P2P message of {total} bytes")
+    if offset + length > total:
+        raise WireError(f"a P2P chunk {offset}+{length} outside its message of {total} bytes")
+    return Header(
+        session=session,
+        identifier=identifier,
+        offset=offset,
+        total=total,
+        length=length,
+        flags=flags,
+        ack_id=ack_id,
+        ack_unique=ack_unique,
+        ack_size=ack_size,
+    )
+
+
+def handshake(identifier: int, nonce: bytes) -> bytes:
+    """Header with which a direct connection opens: flag 0x100, the nonce in the last 16 bytes."""
+    if len(nonce) != 16:
+        raise WireError(f"a nonce of {len(nonce)} bytes")
+    return pack(Header(identifier=identifier, flags=HANDSHAKE))[:32] + nonce
+
+
+def chunks(payload: bytes, *, session: int, identifier: int, flags: int, ack_id: int, limit: int) -> Iterator[bytes]:
+    """Header and payload of every chunk of a message; `ack_id` is the random number that its ACK copies."""
+    for offset in range(0, max(len(payload), 1), limit):
+        piece = payload[offset : offset + limit]
+        header = Header(
+            session=session,
+            identifier=identifier,
+            offset=offset,
+            total=len(payload),
+            length=len(piece),
+            flags=flags,
+            ack_id=ack_id,
+        )
+        yield pack(header) + piece
+
+
+def acknowledgement(received: Header, identifier: int) -> bytes:
+    """The header that answers a complete message, of which `received` is any chunk's header."""
+    return pack(
+        Header(
+            session=received.session,
+            identifier=identifier,
+            total=received.total,
+            flags=ACK,
+            ack_id=received.identifier,
+            ack_unique=received.ack_id,
+            ack_size=received.total,
+        )
+    )
+
+
+def acknowledges(data: bytes, sent: Header) -> bool:
+    """True when `data` is exactly the acknowledgement of the message that `sent` belongs to, by any identifier."""
+    return len(data) == HEADER and data == acknowledgement(sent, unpack(data).identifier)
+
+
+def published(nonce: bytes) -> str:
+    """`Hashed-Nonce` of 16 secret bytes: the first 16 bytes of their SHA-1 as a GUID in mixed byte order."""
+    return f"{{{UUID(bytes_le=sha1(nonce).digest()[:16])}}}".upper()

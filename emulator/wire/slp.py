@@ -1,0 +1,119 @@
+"""MSNSLP: the text messages that open and close P2P sessions. Not a session, and no header that was not seen in use.
+
+Source: dossier media.md 1.3, 1.5 (certainty A).
+"""
+
+from __future__ import annotations
+
+import base64
+import struct
+
+import msgspec
+
+from emulator.wire import ipv4
+from emulator.wire.errors import WireError
+
+SIZE_LIMIT = 64 * 1024  # bytes of one message
+FILE_TRANSFER = "{5D3E02AB-6190-11D3-BBBB-00C04F795683}"
+ACTIVITY = "{6A13AF9C-5308-4F35-923A-67E8DDA40C2F}"
+SESSION_REQUEST = "application/x-msnmsgr-sessionreqbody"
+SESSION_CLOSE = "application/x-msnmsgr-sessionclosebody"
+BRIDGE_REQUEST = "application/x-msnmsgr-transreqbody"
+BRIDGE_RESPONSE = "application/x-msnmsgr-transrespbody"
+
+Fields = tuple[tuple[str, str], ...]
+
+
+class Slp(msgspec.Struct, frozen=True, kw_only=True):
+    """One message. `start` is `INVITE`, `BYE`, `ACK` or `200 OK`, `603 Decline`, ...; addresses without `msnmsgr:`."""
+
+    start: str
+    to: str
+    sender: str
+    branch: str
+    call_id: str
+    content_type: str
+    body: Fields = ()
+    sequence: int = 0
+
+    @property
+    def is_answer(self) -> bool:
+        """True for a status, False for a request."""
+        return self.start[:1].isdigit()
+
+    def field(self, name: str) -> str:
+        """First value of a body field, or ""."""
+        return next((value for key, value in self.body if key == name), "")
+
+
+def encode(message: Slp) -> bytes:
+    """Text, blank line, body and NUL; Content-Length counts the NUL, the CSeq line ends in a blank."""
+    body = "".join(f"{key}: {value}\r\n" for key, value in message.body) + "\r\n\0"
+    start = f"MSNSLP/1.0 {message.start}" if message.is_answer else f"{message.start} MSNMSGR:{message.to} MSNSLP/1.0"
+    head = (
+        f"{start}\r\nTo: <msnmsgr:{message.to}>\r\nFrom: <msnmsgr:{message.sender}>\r\n"
+        f"Via: MSNSLP/1.0/TLP ;branch={message.branch}\r\nCSeq: {message.sequence} \r\nCall-ID: {message.call_id}\r\n"
+        f"Max-Forwards: 0\r\nContent-Type: {message.content_type}\r\nContent-Length: {len(body.encode())}\r\n\r\n"
+    )
+    return (head + body).encode()
+
+
+def decode(data: bytes) -> Slp:
+    """Read a message. WireError for bad text, a missing header or a Content-Length that is not the body's."""
+    if len(data) > SIZE_LIMIT:
+        raise WireError(f"an MSNSLP message of {len(data)} bytes")
+    try:
+        head, blank, body = data.decode().partition("\r\n\r\n")
+    except UnicodeDecodeError as error:
+        raise WireError("MSNSLP that is not UTF-8") from error
+    start, *lines = head.split("\r\n")
+    headers = dict(_fields(lines))
+    words = start.split(" ", 2)
+    if len(words) != 3 or not blank or "MSNSLP/1.0" not in (words[0], words[2]):
+        raise WireError(f"not an MSNSLP message: {start[:60]!r}")
+    if not body.endswith("\0") or headers.get("Content-Length") != str(len(body.encode())):
+        raise WireError(f"MSNSLP with Content-Length {headers.get('Content-Length')!r} and {len(body.encode())} bytes")
+    try:
+        return Slp(
+            start=f"{words[1]} {words[2]}" if words[0] == "MSNSLP/1.0" else words[0],
+            to=_account(headers["To"]),
+            sender=_account(headers["From"]),
+            branch=headers["Via"].partition("branch=")[2],
+            call_id=headers["Call-ID"],
+            content_type=headers["Content-Type"],
+            body=tuple(_fields(body.rstrip("\0").split("\r\n"))),
+            sequence=int(headers["CSeq"]),
+        )
+    except (KeyError, ValueError) as error:
+        raise WireError(f"MSNSLP header missing or bad: {error}") from error
+
+
+def file_context(name: str, size: int) -> str:
+    """Context of a file invitation: 638 bytes (version 3, no preview) in base64. WireError for a name over 259."""
+    encoded = name.encode("utf-16-le")
+    if len(encoded) > 518:
+        raise WireError(f"a file name of {len(encoded)} bytes")
+    packed = struct.pack("<IIQI", 638, 3, size, 1) + encoded.ljust(520, b"\0") + bytes(30) + b"\xff" * 4 + bytes(64)
+    return base64.b64encode(packed).decode()
+
+
+def net_id(address: str) -> str:
+    """`NetID` of a public address: its network bytes read as a little-endian number, printed unsigned."""
+    return str(int.from_bytes(ipv4.packed(address), "little"))
+
+
+def _fields(lines: list[str]) -> list[tuple[str, str]]:
+    pairs = []
+    for line in lines:
+        if line:
+            key, colon, value = line.partition(":")
+            if not colon:
+                raise WireError(f"an MSNSLP line without a colon: {line[:60]!r}")
+            pairs.append((key, value.strip()))
+    return pairs
+
+
+def _account(value: str) -> str:
+    if not (value.startswith("<msnmsgr:") and value.endswith(">")):
+        raise ValueError(f"address {value[:60]!r}")
+    return value[len("<msnmsgr:") : -1]

@@ -1,0 +1,51 @@
+"""One lab for all tests of this folder; each test loads its own rules. Skips where no lab can be."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from emulator.catalog import load
+
+SCENARIOS = Path(__file__).parents[2] / "scenarios"
+
+
+def why_no_lab() -> str:
+    if sys.platform != "linux":
+        return "the lab needs Linux"
+    if os.geteuid() != 0:
+        return "the lab needs root"
+    if shutil.which("nft", path="/usr/sbin:/sbin:/usr/bin") is None:
+        return "the lab needs nft (package nftables)"
+    return ""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    why = why_no_lab()
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.lab)
+            if why:
+                item.add_marker(pytest.mark.skip(reason=why))
+
+
+@pytest.fixture(scope="session")
+def runtime(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    # pytest's own directories are closed to other users, and squid is one.
+    path = tmp_path_factory.mktemp("runtime")
+    for parent in (path, path.parent, path.parent.parent):
+        parent.chmod(0o755)
+    return path
+
+
+@pytest.fixture(scope="session")
+def lab(runtime: Path) -> Iterator[object]:
+    from emulator.lab.lab import Lab
+
+    with Lab(load(), runtime=runtime) as lab:
+        yield lab
