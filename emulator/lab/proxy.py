@@ -40,6 +40,7 @@ hosts_file {directory}/hosts
 # There is no resolver in the firewall: what is not in the hosts file does not exist, at once.
 dns_nameservers 127.0.0.1
 dns_timeout 1 second
+dns_retransmit_interval 1 second
 cache deny all
 cache_mem 8 MB
 memory_pools off
@@ -52,10 +53,11 @@ Start = Callable[[list[str], Path], "subprocess.Popen[bytes]"]
 
 
 class Proxy:
-    """A running squid. `directory` is private to it and gone after `stop`."""
+    """A running squid with the scenario's file `configuration`. `directory` is private to it and gone after `stop`."""
 
-    def __init__(self, process: subprocess.Popen[bytes], directory: Path) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], configuration: Path, directory: Path) -> None:
         self.process = process
+        self.configuration = configuration
         self.directory = directory
 
     @property
@@ -97,9 +99,9 @@ def start(
     try:
         _await_listening(process, configuration, directory)
     except BaseException:
-        Proxy(process, directory).stop()
+        Proxy(process, configuration, directory).stop()
         raise
-    return Proxy(process, directory)
+    return Proxy(process, configuration, directory)
 
 
 def fill(text: str, source: Path, directory: Path) -> str:

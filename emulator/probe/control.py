@@ -128,8 +128,8 @@ class Control:
             self.close()
             raise ControlLost(f"{self._host}: {problem}") from problem
         self._http.start_next_cycle()
-        assert conversation.result is not None
-        return conversation.result
+        response: http.Response = conversation.result
+        return response
 
     async def _guarded(self, link: Link, work: Any) -> Any:
         """Await work on a link, at most `timeout` seconds."""

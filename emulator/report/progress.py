@@ -6,7 +6,7 @@ import json
 from typing import Literal
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 EVERY = 0.02  # share of the flows between two JSON lines
 
@@ -18,7 +18,7 @@ class ProgressLine:
         self._console = console
         self._mode = mode if mode != "auto" or console.is_terminal else "none"
         self._bar: Progress | None = None
-        self._task = 0
+        self._task = TaskID(0)
         self._said = -1.0
 
     def begin(self, title: str) -> None:

@@ -40,7 +40,7 @@ def _flows(
     for (place, row), members in groups.items():
         rule = wanted.flows[place]
         states = {flow.id: _state(rule, verdicts[flow.id]) for flow in members}
-        worst = next((state for state in _WORST if state in states.values()), "met")
+        worst: State = next((state for state in _WORST if state in states.values()), "met")
         failing = [flow for flow in members if states[flow.id] == worst]
         others = [flow for flow in members if states[flow.id] != worst]
         yield Expectation(

@@ -102,7 +102,7 @@ class Emulator:
     def start(self) -> list[Listener]:
         """Open everything. Returns what listens and what does not; raises CannotServe without a control channel."""
         site = server.Site(ControlResource(self._operations, self._token))
-        site.noisy = False  # type: ignore[attr-defined]
+        site.noisy = False
         site.displayTracebacks = False
         for address in self._settings.control_addresses:
             try:

@@ -6,7 +6,6 @@ Not the allocation of tags (that is the probe's). A tag is bytes at the near end
 from __future__ import annotations
 
 from base64 import b32decode, b32encode
-from binascii import Error
 
 DOMAIN = "hotmail.com"
 
@@ -23,7 +22,7 @@ def from_account(name: str) -> str:
         return ""
     try:
         return b32decode(local[1:].upper() + "======").hex()
-    except Error:
+    except ValueError:
         return ""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -35,12 +36,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def runtime(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    # pytest's own directories are closed to other users, and squid is one.
-    path = tmp_path_factory.mktemp("runtime")
-    for parent in (path, path.parent, path.parent.parent):
-        parent.chmod(0o755)
-    return path
+def runtime() -> Iterator[Path]:
+    # Not below pytest's own directory: every pytest that starts closes that to other users, and squid is one.
+    with tempfile.TemporaryDirectory(prefix="messenger-lab-test-") as name:
+        path = Path(name)
+        path.chmod(0o755)
+        yield path
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,40 @@
+# Fresh machine: `make demo` or `make test`. Both need Python 3.11 or newer, make and, for the lab, Linux.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: demo test test-slow lint bench clean setup system
+
+demo: setup  ## the main job: all scenarios through a real firewall, with a report
+	$(BIN)/messenger-lab demo
+
+test: setup  ## all tests but the slow ones
+	$(BIN)/python -m pytest
+
+test-slow: setup  ## what CI leaves out
+	$(BIN)/python -m pytest -m slow
+
+lint: setup  ## style, types, layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: setup  ## speed, printed beside a peer
+	$(BIN)/python -m benchmarks
+
+setup: system $(STAMP)
+
+$(STAMP): pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed: make PYTHON=python3.11 ...")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	touch $@
+
+system:  ## tools that pip cannot install; says what is missing where it may not install
+	@sh docker/system-tools.sh
+
+clean:  ## everything that was made here; certificates stay
+	rm -rf $(VENV) messenger-lab-report .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,33 @@
+#!/bin/sh
+# Installs what the lab and its tests need beside Python, where that is allowed (root with apt-get).
+# Elsewhere it says exactly what to install and goes on: everything that can work without it will.
+set -u
+
+# command: package
+NEEDS="nft:nftables ip:iproute2 squid:squid-openssl curl:curl openssl:openssl"
+TESTS="dig:dnsutils tshark:tshark"
+
+missing=""
+for need in $NEEDS $TESTS; do
+  command=${need%%:*}
+  PATH="$PATH:/usr/sbin:/sbin" command -v "$command" >/dev/null 2>&1 || missing="$missing ${need#*:}"
+done
+[ -z "$missing" ] && exit 0
+
+if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+  echo "installing:$missing"
+  log=$(mktemp)
+  if (apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $missing) >"$log" 2>&1
+  then
+    rm -f "$log"
+    # Debian starts squid as a service; the lab runs its own, and this one only takes a port.
+    case "$missing" in *squid*) service squid stop >/dev/null 2>&1 || true ;; esac
+    exit 0
+  fi
+  tail -n 5 "$log"
+  rm -f "$log"
+fi
+echo "missing:$missing"
+echo "install them with your package manager (Debian: sudo apt-get install$missing);"
+echo "until then the lab or some tests are left out. \`messenger-lab doctor\` says what each one costs."
+exit 0
