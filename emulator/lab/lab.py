@@ -29,8 +29,10 @@ class Lab(Boxes):
         super().__init__({}, addresses, runtime or runtime_directory(os.environ))
         self._holding: dict[Place, subprocess.Popen[bytes]] = {}
         try:
+            janitor = self._private_directory()
             for place in PLACES:
                 self._holding[place] = hold()
+                janitor.own_network(self._holding[place].pid)
             self._holders = {place: process.pid for place, process in self._holding.items()}
             build(self._holders, links(addresses))
         except BaseException:
@@ -39,7 +41,9 @@ class Lab(Boxes):
 
     def close(self) -> None:
         """End everything in the lab and the lab itself. May be called twice."""
-        super().close()
-        for process in self._holding.values():
-            end(process, grace=0)
-        self._holding.clear()
+        try:
+            super().close()
+        finally:
+            for process in self._holding.values():
+                end(process, grace=0)
+            self._holding.clear()

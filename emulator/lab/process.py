@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import os
 import pwd
+import select
 import signal
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
@@ -126,15 +127,17 @@ def start_time(pid: int) -> int | None:
 
 
 def end(process: subprocess.Popen[bytes], *, grace: float = 2.0) -> None:
-    """End a process of ours: ask, wait `grace` seconds, then kill. Returns when it is reaped."""
-    if process.poll() is None and grace > 0:
-        process.terminate()
-        try:
-            process.wait(grace)
-        except subprocess.TimeoutExpired:
-            pass
+    """End a process of ours and its group: ask it, wait `grace` seconds, then kill all. Returns when it is reaped."""
     if process.poll() is None:
-        process.kill()
+        pidfd = os.pidfd_open(process.pid)
+        try:
+            if grace > 0:
+                signal.pidfd_send_signal(pidfd, signal.SIGTERM)
+                select.select([pidfd], [], [], grace)
+            # Not reaped yet, so the number still means its group: children that it left behind go too.
+            os.killpg(process.pid, signal.SIGKILL)
+        finally:
+            os.close(pidfd)
     process.wait()
     for stream in (process.stdin, process.stdout, process.stderr):
         if stream is not None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from emulator.lab.process import end, start_time
 
 NAME = "messenger-lab"
+JANITOR_LIMIT = 10.0  # seconds
 
 
 def runtime_directory(environ: Mapping[str, str]) -> Path:
@@ -25,6 +26,26 @@ def runtime_directory(environ: Mapping[str, str]) -> Path:
     if os.geteuid() == 0:
         return Path("/run") / NAME
     return Path(tempfile.gettempdir()) / f"{NAME}-{os.getuid()}"
+
+
+# Reads one network namespace per line until the end of file, then kills whoever still lives in one of them and removes
+# the directory. The kernel kills our children with us, but not theirs.
+JANITOR = """
+nets=" "
+while read -r net; do nets="$nets$net "; done
+if [ "$nets" != " " ]; then
+    for round in 1 2 3 4 5; do
+        found=
+        for process in /proc/[0-9]*; do
+            net=$(readlink "$process/ns/net" 2>/dev/null) || continue
+            case "$nets" in *" $net "*) found=1; kill -9 "${process#/proc/}" 2>/dev/null;; esac
+        done
+        [ -n "$found" ] || break
+    done
+fi
+cd /
+exec rm -rf -- "$1"
+"""
 
 
 class PrivateDirectory:
@@ -42,19 +63,25 @@ class PrivateDirectory:
         # Others may pass through (squid is another user), but not look around.
         self.path.chmod(0o711)
         self._janitor = subprocess.Popen(
-            ["sh", "-c", 'cat >/dev/null; cd /; exec rm -rf -- "$1"', "messenger-lab-janitor", str(self.path)],
+            ["sh", "-c", JANITOR, "messenger-lab-janitor", str(self.path)],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
 
+    def own_network(self, holder: int) -> None:
+        """Whoever lives in this process's network namespace goes with us too, whoever started it."""
+        assert self._janitor.stdin is not None
+        self._janitor.stdin.write(os.readlink(f"/proc/{holder}/ns/net").encode() + b"\n")
+        self._janitor.stdin.flush()
+
     def close(self) -> None:
-        """Remove the directory now."""
+        """Remove the directory now, and end who lives in networks of ours."""
         if self._janitor.stdin is not None and not self._janitor.stdin.closed:
             self._janitor.stdin.close()
             try:
-                self._janitor.wait(10)
+                self._janitor.wait(JANITOR_LIMIT)
             except subprocess.TimeoutExpired:
                 end(self._janitor, grace=0)
         shutil.rmtree(self.path, ignore_errors=True)

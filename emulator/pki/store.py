@@ -17,7 +17,7 @@ ROOT = "root.pem"
 KEY = "root.key"
 REVOKED = "revoked.json"
 
-REMEDY = "Make a new root with `messenger-lab certs create --replace`"
+REMEDY = "Make a new root with `messenger-lab certs init --replace`"
 
 
 class CertificateError(BadInput):
@@ -82,7 +82,7 @@ class Store:
         try:
             return path.read_bytes()
         except FileNotFoundError as error:
-            remedy = "Make the root with `messenger-lab certs create`, or name its directory with --certs."
+            remedy = "Make the root with `messenger-lab certs init`, or name its directory with --certs."
             raise CertificateError(f"{path}: no such file. {remedy}") from error
         except OSError as error:
             raise CertificateError(f"{path}: {error.strerror}. Run as the owner of that file.") from error

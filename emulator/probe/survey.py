@@ -5,7 +5,7 @@ Not a judgement: what comes back is observations and receipts.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -16,6 +16,7 @@ from emulator.catalog import Catalog
 from emulator.judge.evidence import ControlState
 from emulator.judge.flow import Flow
 from emulator.judge.observation import Observation
+from emulator.probe import twins
 from emulator.probe.control import Control, ControlLost
 from emulator.probe.datagrams import DatagramAttempt, DetectionAttempt
 from emulator.probe.place import Place
@@ -49,7 +50,10 @@ class Surveyed(msgspec.Struct, frozen=True):
 
 
 class Survey:
-    """One survey. `control` is None when the control channel was never up."""
+    """One survey. `control` is None when the control channel was never up.
+
+    `closed` are (transport, port) that the far end cannot listen on, and why: flows there are not tried.
+    """
 
     def __init__(
         self,
@@ -59,6 +63,7 @@ class Survey:
         control: Control | None,
         run: str,
         progress: Progress,
+        closed: Mapping[tuple[str, int], str],
     ) -> None:
         self._place = place
         self._catalog = catalog
@@ -66,6 +71,7 @@ class Survey:
         self._control = control
         self._run = run
         self._progress = progress
+        self._closed = closed
         self._observations: dict[str, Observation] = {}
         self._receipts: dict[int, Receipt] = {}
         self._tags: dict[str, bytes] = {}
@@ -83,6 +89,7 @@ class Survey:
         await self._announce()
         heartbeat = Deferred.fromCoroutine(self._heartbeat())
         await self._try_all()
+        await self._twins()
         self._running = False
         await heartbeat
         await self._settle()
@@ -123,6 +130,10 @@ class Survey:
         discard = next((flow for flow in self._flows if flow.exchange == "discard"), None)
         work: list[Coroutine[Any, Any, None]] = []
         for flow in self._flows:
+            why = self._closed.get((flow.transport, flow.port))
+            if why is not None:
+                self._observations[flow.id] = not_started(flow, f"the far end does not listen there: {why}")
+                continue
             if flow is discard and any(other.exchange == "echo-udp" for other in self._flows):
                 continue
             work.append(self._try(flow, discard if flow.exchange == "echo-udp" else None))
@@ -154,6 +165,21 @@ class Survey:
         finally:
             self._attempts.discard(attempt)
         self._progress(len(self._observations), len(self._flows))
+
+    async def _twins(self) -> None:
+        """Where a payload died on an open connection: does random payload live?"""
+        flows = twins.suspects(self._flows, self._observations)
+        if not flows or self._state != "up" or self._stopped:
+            return
+
+        async def news() -> Iterable[Receipt]:
+            await self._settle()
+            return self._receipts.values()
+
+        for name, state in (await twins.try_twins(self._place, flows, self._observations, news)).items():
+            seen = self._observations[name]
+            facts = seen.facts | {"random_twin": state}
+            self._observations[name] = msgspec.structs.replace(seen, facts=facts)
 
     async def _heartbeat(self) -> None:
         while self._running and self._state == "up":

@@ -21,7 +21,7 @@ from emulator.probe.plan import plan
 from emulator.probe.survey import Progress, Survey, Surveyed
 from emulator.scenario.expect import expectations
 from emulator.scenario.model import Pass, Scenario
-from emulator.wire.control import RunStart
+from emulator.wire.control import Listener, RunStart
 from emulator.wire.join import Join
 
 DEFAULT_TIMEOUT = 3.0  # seconds for one stage of a flow
@@ -90,27 +90,28 @@ class Runner:
             leaks=scenario.leaks,
         )
         control: Control | None = Control(self._reactor, self._join)
-        run = ""
-        problem = ""
+        run, problem, watched = "", "", False
+        closed: dict[tuple[str, int], str] = {}
         try:
             assert control is not None
             await control.open()
             opened = await control.start_run(
                 RunStart(options.vantage, self._catalog.digest, options.samples, options.seed, scenario.leaks)
             )
-            run = opened.run
-            notes += [f"the far end could not listen on {why}" for why in opened.failed]
+            run, watched = opened.run, opened.watched
+            closed = _closed(opened.listeners)
+            notes += [f"the far end does not listen on {place[0]}/{place[1]}: {why}" for place, why in closed.items()]
         except ControlLost as lost:
             problem = f"the control channel was never up: {lost}"
             control = None
-        self._survey = Survey(place, self._catalog, flows, control, run, self._progress)
+        self._survey = Survey(place, self._catalog, flows, control, run, self._progress, closed)
         try:
             surveyed = await self._survey.run()
         finally:
             self._survey = None
             if control is not None:
                 control.close()
-        return self._record(scenario, wanted, options, started, surveyed, problem, tuple(notes))
+        return self._record(scenario, wanted, options, started, surveyed, problem, tuple(notes), watched=watched)
 
     def _record(
         self,
@@ -121,8 +122,10 @@ class Runner:
         surveyed: Surveyed,
         problem: str,
         notes: tuple[str, ...],
+        *,
+        watched: bool,
     ) -> PassRecord:
-        judged = judge(surveyed)
+        judged = judge(surveyed, watched=watched)
         verdicts = {item.flow.id: item.verdict for item in judged}
         outcomes = outcome.evaluate(self._catalog, surveyed.flows, verdicts)
         return PassRecord(
@@ -151,18 +154,28 @@ class Runner:
         )
 
 
-def judge(surveyed: Surveyed) -> tuple[Judged, ...]:
-    """Join both ends and classify every flow."""
+def judge(surveyed: Surveyed, *, watched: bool) -> tuple[Judged, ...]:
+    """Join both ends and classify every flow. `watched`: the far end can see half-open connections."""
     index = evidence.Index(surveyed.receipts)
     judged = []
     for flow in surveyed.flows:
         observation = surveyed.observations[flow.id]
         protocol, tag = surveyed.tags[flow.id]
-        known = index.evidence(flow, observation, protocol, tag, surveyed.control, watched=True)
+        known = index.evidence(flow, observation, protocol, tag, surveyed.control, watched=watched)
         verdict: Verdict = classify.classify(known)
         ids = tuple(receipt.id for receipt in known.receipts)
         judged.append(Judged(flow, observation, verdict, protocol, tag, known.joined_by, ids))
     return tuple(judged)
+
+
+def _closed(listeners: tuple[Listener, ...]) -> dict[tuple[str, int], str]:
+    """Ports that nothing at the far end listens on, and why."""
+    open_ports = {(one.transport, one.port) for one in listeners if one.open}
+    return {
+        (one.transport, one.port): one.why
+        for one in listeners
+        if not one.open and (one.transport, one.port) not in open_ports
+    }
 
 
 def _used(surveyed: Surveyed, judged: tuple[Judged, ...]) -> list[Any]:

@@ -44,9 +44,9 @@ class Listeners:
         self._factory = factory
         self._answer = answer
         self._bind = bind
+        self._table: dict[tuple[Transport, str, int], Listener] = {}
         self._open: dict[tuple[Transport, str, int], interfaces.IListeningPort] = {}
         self._datagrams: dict[Endpoint, FarDatagrams] = {}
-        self.table: list[Listener] = []
 
     def open_documented(self, seed: bytes, samples: int) -> list[Listener]:
         """Open fixed and sampled ports. Returns what was newly tried; failures carry the rows that they cost."""
@@ -72,6 +72,11 @@ class Listeners:
         tried = [self._tcp(port) for port in self._catalog.leak.tcp]
         tried += [self._udp(peer, port) for port in self._catalog.leak.udp]
         return [listener for listener in tried if listener is not None]
+
+    @property
+    def table(self) -> tuple[Listener, ...]:
+        """Everything that was tried, with its latest state."""
+        return tuple(self._table.values())
 
     async def close(self) -> None:
         """Stop listening everywhere and end live connections."""
@@ -107,13 +112,13 @@ class Listeners:
     def _opened(self, transport: Transport, address: str, port: int, listening: interfaces.IListeningPort) -> Listener:
         self._open[(transport, address, port)] = listening
         listener = Listener(transport, address, port, True, tuple(self._catalog.rows_on(transport, port)))
-        self.table.append(listener)
+        self._table[(transport, address, port)] = listener
         return listener
 
     def _failed(self, transport: Transport, address: str, port: int, problem: error.CannotListenError) -> Listener:
         rows = tuple(self._catalog.rows_on(transport, port))
         listener = Listener(transport, address, port, False, rows, _why(problem, transport, port))
-        self.table.append(listener)
+        self._table[(transport, address, port)] = listener
         return listener
 
 

@@ -11,6 +11,7 @@ from twisted.internet.task import LoopingCall
 from emulator import __version__
 from emulator.catalog import Catalog
 from emulator.net.dial import DialFailed, dial
+from emulator.net.linux.halfopen import TABLE as HALF_OPEN
 from emulator.net.linux.halfopen import half_open
 from emulator.services.journal import Journal
 from emulator.services.listeners import Listeners
@@ -54,12 +55,11 @@ class Operations:
         self._journal.clear()
         self._expected.clear()
         self._run = f"{start.vantage}-{self._surroundings.entropy(4).hex()}"
-        tried = self._listeners.open_samples(bytes.fromhex(start.seed), start.samples)
+        self._listeners.open_samples(bytes.fromhex(start.seed), start.samples)
         if start.leaks:
-            tried += self._listeners.open_leaks()
-        failed = tuple(f"{item.transport}/{item.port}: {item.why}" for item in tried if not item.open)
+            self._listeners.open_leaks()
         self._keep_watching()
-        return RunStarted(self._run, self._surroundings.now(), observed, failed)
+        return RunStarted(self._run, self._surroundings.now(), observed, HALF_OPEN.exists(), self._listeners.table)
 
     def announce(self, announced: Announce) -> None:
         """Remember what is about to come."""
@@ -83,7 +83,7 @@ class Operations:
             self._started,
             self._surroundings.now(),
             self._run,
-            tuple(self._listeners.table),
+            self._listeners.table,
             len(self._journal),
             {"python": sys.version.split()[0], "expected": len(self._expected)},
         )

@@ -81,7 +81,9 @@ class FarEnd(protocol.Protocol):
         entry = self._entry
         if entry is None:
             return
-        if self._conversation is not None and not self._conversation.finished:
+        if self._conversation is None:
+            entry.received.add(self._waiting)  # too few bytes to tell what they were, but they arrived
+        elif not self._conversation.finished:
             self._conversation.end()
             self._collect(self._conversation)
         entry.state = "ended"

@@ -31,13 +31,28 @@ class RunStart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     leaks: bool = False
 
 
+class Listener(msgspec.Struct, frozen=True):
+    """What listens where; `why` is set when it could not be opened, with the `rows` that this costs."""
+
+    transport: str
+    address: str
+    port: int
+    open: bool
+    rows: tuple[str, ...] = ()
+    why: str = ""
+
+
 class RunStarted(msgspec.Struct, frozen=True):
-    """`observed`: where the control connection came from. `now`: the emulator's clock, seconds since the epoch."""
+    """`observed`: where the control connection came from. `now`: the emulator's clock, seconds since the epoch.
+
+    `watched`: half-open connections can be seen there. `listeners`: everything that should listen, also what does not.
+    """
 
     run: str
     now: float
     observed: str
-    failed: tuple[str, ...] = ()  # "tcp/22: address in use by …" for listeners that could not be opened
+    watched: bool
+    listeners: tuple[Listener, ...]
 
 
 class Expected(msgspec.Struct, frozen=True, array_like=True):
@@ -77,17 +92,6 @@ class SelfCheck(msgspec.Struct, frozen=True):
     """The control flow: is the far end itself in order?"""
 
     checks: tuple[Check, ...]
-
-
-class Listener(msgspec.Struct, frozen=True):
-    """What listens where; `why` is set when it could not be opened, with the `rows` that this costs."""
-
-    transport: str
-    address: str
-    port: int
-    open: bool
-    rows: tuple[str, ...] = ()
-    why: str = ""
 
 
 class Status(msgspec.Struct, frozen=True):

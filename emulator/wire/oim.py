@@ -79,13 +79,16 @@ def mime(message: Message) -> str:
 
 
 def read_mime(content: str) -> Message:
-    """Parse `Content` or the text of a fetched message, with either line end. Raises WireError."""
-    head, gap, body = content.replace("\r\n", "\n").strip().partition("\n\n")
+    """Parse `Content` or the text of a fetched message, with either line end. Raises WireError.
+
+    White space around it does not count, so an empty text has lost its empty line here.
+    """
+    head, _, body = content.replace("\r\n", "\n").strip().partition("\n\n")
     pairs = (line.partition(":")[::2] for line in head.split("\n"))
     fields = {name.strip().lower(): value.strip() for name, value in pairs}
     run, number = fields.get("x-oim-run-id", ""), fields.get("x-oim-sequence-num", "")
-    if not gap or fields.get("x-oim-message-type") != "OfflineMessage":
-        raise WireError("no offline message: X-OIM-Message-Type or the empty line is missing")
+    if fields.get("x-oim-message-type") != "OfflineMessage":
+        raise WireError("no offline message: X-OIM-Message-Type is missing")
     if not (run.startswith("{") and run.endswith("}")):
         raise WireError(f"X-OIM-Run-Id is no GUID in braces: {run[:60]!r}")
     if not (number.isascii() and number.isdigit() and len(number) < 10):

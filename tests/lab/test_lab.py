@@ -169,6 +169,7 @@ class TestPrograms:
         from emulator.lab.lab import Lab
 
         one = Lab(load(), runtime=runtime)
+        orphan = one.run("outside", ["sh", "-c", "setsid sleep 600 >/dev/null 2>&1 & echo $!"], 10).stdout
         script = "trap '' TERM; echo ready; while :; do sleep 60; done"
         process = one.spawn("inside", ["sh", "-c", script], stdout=subprocess.PIPE)
         assert process.stdout is not None
@@ -178,6 +179,7 @@ class TestPrograms:
         one.close()
         assert process.returncode == -signal.SIGKILL
         assert start_time(holder) is None
+        assert start_time(int(orphan)) is None
         with pytest.raises(LabError, match="the lab is gone"):
             one.spawn("inside", ["true"])
 

@@ -24,6 +24,8 @@ from emulator.lab.lab import Lab
 with Lab(load(), runtime=Path(sys.argv[1])) as lab:
     lab.spawn("inside", ["sleep", "600"])
     lab.spawn("outside", ["sleep", "600"], user="nobody")
+    lab.spawn("firewall", ["sh", "-c", "sleep 600 & sleep 600"])
+    lab.run("inside", ["sh", "-c", "setsid sleep 600 >/dev/null 2>&1 <&1 &"], 10)
     if shutil.which("squid", path="/usr/sbin"):
         lab.start_proxy(Path(sys.argv[2]), ("alice", "secret"))
     lab.directory
@@ -103,7 +105,7 @@ def test_nothing_survives_the_parent(runtime: Path, how: signal.Signals) -> None
         assert parent.stdout.readline() == b"built\n"
         members = family(parent.pid)
         assert len(lab_networks(members)) == 3
-        assert len(members) >= 1 + 3 + 2 + 1  # parent, holders, two sleepers, janitor
+        assert len(members) >= 1 + 1 + 3 + 2 + 3 + 1  # parent, janitor, holders, sleepers, a shell's, an orphan
         assert any(place.iterdir())
         parent.send_signal(how)
         parent.wait(20)

@@ -171,7 +171,7 @@ class TestOpeningFails:
     def test_missing(self, tmp_path: Path, now: float) -> None:
         text = self.refused(tmp_path / "none", now)
         assert text.startswith(str(tmp_path / "none" / "root.pem"))
-        assert "messenger-lab certs create" in text
+        assert "messenger-lab certs init" in text
 
     def test_expired(self, tmp_path: Path, now: float) -> None:
         Authority.create(tmp_path, load(), now)

@@ -7,10 +7,11 @@ from base64 import b64encode
 from urllib.parse import quote
 
 import pytest
+from cryptography import x509
 from lxml import etree
-from web_place import NOW, TAG, ask, revocation_list, scene, vector
+from web_place import NOW, ROOT, TAG, ask, authority, revocation_list, scene, vector
 
-from emulator.services.web import relay_sessions
+from emulator.services.web import relay_sessions, site
 from emulator.wire import (
     addressbook,
     appdirectory,
@@ -29,6 +30,7 @@ from emulator.wire import (
 )
 from emulator.wire.http import Response
 from emulator.wire.markup import el
+from emulator.wire.talk import Conversation
 
 TICKET = tags.ticket(TAG)
 ACCOUNT = tags.account(TAG)
@@ -195,8 +197,7 @@ def test_the_listed_size_is_that_of_the_message_with_crlf() -> None:
         b"<",
         b"<a/>",
         b"hello",
-        b'<!DOCTYPE a [<!ENTITY b "c">]><soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/">'
-        b"<soap:Body><x>&b;</x></soap:Body></soap:Envelope>",
+        b'<!DOCTYPE a [<!ENTITY b "c">]>' + vector(7).partition(b"?>")[2].replace(b"Full", b"&b;"),
         b'<soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/"><soap:Body/></soap:Envelope>',
         vector(7)[:-20],
     ],
@@ -359,9 +360,6 @@ def test_passport_of_old_clients(host: str) -> None:
 
 
 def test_the_nexus_header_is_spelled_as_old_clients_compare_it() -> None:
-    from emulator.services.web import site
-    from emulator.wire.talk import Conversation
-
     far = Conversation(site.talk(scene(secure=True)))
     out = far.start() + far.feed(b"GET /rdr/pprdr.asp HTTP/1.1\r\nHost: nexus.passport.com\r\n\r\n")
     assert b"\r\nPassportURLs: DARealm=Passport.Net,DALogin=login.live.com/login2.srf," in out
@@ -418,7 +416,7 @@ def test_revocation_list_and_its_conditions(name: str) -> None:
     url = f"http://crl.microsoft.com/pki/crl/products/{name}"
     fresh = ask("GET", url).response
     assert fresh.status == 200
-    assert fresh.body == revocation_list(NOW) or len(fresh.body) > 100
+    assert x509.load_der_x509_crl(fresh.body).is_signature_valid(authority(ROOT)[1].public_key())
     assert fresh.header("Content-Type") == "application/pkix-crl"
     assert fresh.header("Last-Modified") == "Sun, 01 Jul 2007 12:00:05 GMT"
     held = (("If-None-Match", fresh.header("ETag")),)
@@ -465,9 +463,9 @@ def test_the_beacon_issues_an_id_only_to_those_without() -> None:
         r"MC1=V=2&GUID=([0-9a-f]{32}); domain=\.msn\.com; path=/; expires=Fri, 29-Jun-2012 12:00:05 GMT", first[0]
     )
     assert re.match(r"MUID=[0-9A-F]{32};", first[1])
-    assert first[0][11:43] == first[1][5:37].lower()
+    assert first[0][13:45] == first[1][5:37].lower()
     identity = TAG.hex()
-    assert [text[:43] for text in cookies(f"MUID={identity.upper()}")] == [f"MC1=V=2&GUID={identity}"]
+    assert [text[:45] for text in cookies(f"MUID={identity.upper()}")] == [f"MC1=V=2&GUID={identity}"]
     assert [text[:37] for text in cookies(f"MC1=V=2&GUID={identity}")] == [f"MUID={identity.upper()}"]
     assert cookies(f"MUID={identity}; MC1=V=2&GUID={identity}") == []
 

@@ -32,6 +32,12 @@ class Route(msgspec.Struct, frozen=True):
         return self.host.startswith("*."), -len(self.host), self.path.endswith("*"), -len(self.path)
 
 
+def place(request: Request) -> tuple[str, str]:
+    """Host and path asked for, both in lower case; the query is set aside first, because it may hold a URL."""
+    bare = Request(request.method, request.target.partition("?")[0], request.headers)
+    return bare.host, bare.path
+
+
 def on(hosts: tuple[str, ...], method: str, path: str, handle: Handler) -> tuple[Route, ...]:
     """The same route on several hosts."""
     return tuple(Route(host, method, path.lower(), handle) for host in hosts)
