@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test test-slow lint bench clean setup system
+.PHONY: demo test test-slow lint bench docs clean setup system
 
 demo: setup  ## the main job: all scenarios through a real firewall, with a report
 	$(BIN)/messenger-lab demo
@@ -38,3 +38,6 @@ system:  ## tools that pip cannot install; says what is missing where it may not
 clean:  ## everything that was made here; certificates stay
 	rm -rf $(VENV) messenger-lab-report .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+docs: setup  ## refresh the tables in the README
+	$(BIN)/python -c 'from pathlib import Path; from emulator.catalog import load; from emulator.derive.tables import refresh; page = Path("README.md"); page.write_text(refresh(page.read_text(), load()))'

@@ -17,8 +17,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from emulator.pki.moments import DAY, moment
+from emulator.wire.webfiles import CRL_FOLDER, CRL_NAME
 
-CRL_URL = "http://crl.microsoft.com/pki/crl/products/emuroot.crl"
+CRL_URL = f"http://crl.microsoft.com{CRL_FOLDER}{CRL_NAME}"
 LIFE = 30 * DAY
 BACKDATE = DAY
 COMMON_NAME_LIMIT = 64  # characters, X.520 ub-common-name

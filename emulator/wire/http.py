@@ -13,10 +13,12 @@ import h11
 import msgspec
 
 from emulator.wire.errors import WireError
+from emulator.wire.presentable import presentable_headers, presentable_target
 from emulator.wire.talk import Note, Send, Sighting, Some, Talk
 
 HEAD_LIMIT = 16 * 1024  # bytes of request line and headers
 BODY_LIMIT = 2 << 20  # bytes
+BODILESS = (204, 304)  # no body and no Content-Length (RFC 9110 6.4.1)
 
 Headers = tuple[tuple[str, str], ...]
 
@@ -34,10 +36,15 @@ class Request(msgspec.Struct, frozen=True):
         return _find(self.headers, name, default)
 
     @property
+    def _absolute(self) -> bool:
+        """True for an absolute-form target; a query may hold `://` as well."""
+        return not self.target.startswith("/") and "://" in self.target.partition("?")[0]
+
+    @property
     def host(self) -> str:
         """Host asked for: authority of an absolute-form target, else the Host header; lower case, no port."""
         authority = self.header("Host")
-        if "://" in self.target:
+        if self._absolute:
             authority = self.target.split("/", 3)[2]
         return authority.rpartition("@")[2].partition(":")[0].lower()
 
@@ -45,7 +52,7 @@ class Request(msgspec.Struct, frozen=True):
     def path(self) -> str:
         """Path in lower case, duplicate slashes collapsed, no query (IIS hosts ignored case)."""
         raw = self.target
-        if "://" in raw:
+        if self._absolute:
             raw = "/" + ([*raw.split("/", 3), ""])[3]
         path = unquote(raw.partition("?")[0]).lower()
         while "//" in path:
@@ -171,9 +178,9 @@ def server(handle: Handler, *, server_name: str = "Microsoft-IIS/6.0") -> Talk[N
             answered.tag,
             {
                 "method": request.method,
-                "target": request.target,
+                "target": presentable_target(request.target),
                 "host": request.host,
-                "headers": [list(pair) for pair in request.headers],
+                "headers": presentable_headers(request.headers),
                 "status": answered.response.status,
                 **answered.facts,
             },
@@ -224,11 +231,11 @@ def _next(connection: h11.Connection) -> Talk[h11.Event]:
 
 def _write(connection: h11.Connection, response: Response, server_name: str, *, head_only: bool = False) -> bytes:
     headers = [("Server", server_name), *response.headers]
-    if response.status != 304:
+    if response.status not in BODILESS:
         headers.append(("Content-Length", str(len(response.body))))
     reason = response.reason or _phrase(response.status)
     out = connection.send(h11.Response(status_code=response.status, headers=headers, reason=reason.encode("latin-1")))
-    if response.body and not head_only and response.status != 304:
+    if response.body and not head_only and response.status not in BODILESS:
         out = (out or b"") + (connection.send(h11.Data(data=response.body)) or b"")
     return (out or b"") + (connection.send(h11.EndOfMessage()) or b"")
 

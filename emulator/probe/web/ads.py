@@ -1,4 +1,7 @@
-"""Dialogue `ads`: a text advertisement that leads to the link tracker, and the click that moves on."""
+"""Dialogue `ads`: a text advertisement that leads to the link tracker, and the click that moves on.
+
+Not a visit to what is advertised.
+"""
 
 from __future__ import annotations
 

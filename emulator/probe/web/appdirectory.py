@@ -1,4 +1,7 @@
-"""Dialogue `appdirectory`: the entry is listed, and found again by its id."""
+"""Dialogue `appdirectory`: the entry is listed, and found again by its id.
+
+Not a start of the activity.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Dialogue `beacon`: the 1x1 picture; the anonymous id is completed once and never changed."""
+"""Dialogue `beacon`: the 1x1 picture; the anonymous id is completed once and never changed.
+
+Not a page view of anybody.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Dialogue `config`: the document by GET and the one inside the SOAP answer are the same."""
+"""Dialogue `config`: the document by GET and the one inside the SOAP answer are the same.
+
+Not an application of the settings.
+"""
 
 from __future__ import annotations
 

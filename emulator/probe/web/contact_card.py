@@ -1,4 +1,7 @@
-"""Dialogue `contact-card`: the emulated contact's card holds its album, a stranger's is empty."""
+"""Dialogue `contact-card`: the emulated contact's card holds its album, a stranger's is empty.
+
+Not a fetch of the pictures that it names: they lie on other hosts.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Dialogues `contacts` and `contacts-clear`: the lists and the address book belong to the ticket's account."""
+"""Dialogues `contacts` and `contacts-clear`: the lists and the address book belong to the ticket's account.
+
+Not a change of any list.
+"""
 
 from __future__ import annotations
 

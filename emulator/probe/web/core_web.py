@@ -1,4 +1,7 @@
-"""Dialogue `core-web`: an emoticon, and 404 for a page that nobody has (emulated)."""
+"""Dialogue `core-web`: an emoticon, and 404 for a page that nobody has (emulated).
+
+Not a walk through the site.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Dialogue `crl`: the list is the lab root's, valid now, and answered 304 to whoever holds it."""
+"""Dialogue `crl`: the list is the lab root's, valid now, and answered 304 to whoever holds it.
+
+Not a check of any certificate against the list.
+"""
 
 from __future__ import annotations
 

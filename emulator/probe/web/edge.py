@@ -1,4 +1,7 @@
-"""Dialogue `edge-http`: the body comes back (emulated)."""
+"""Dialogue `edge-http`: the body comes back (emulated).
+
+Not the network detection, which speaks UDP.
+"""
 
 from __future__ import annotations
 

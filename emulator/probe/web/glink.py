@@ -1,4 +1,7 @@
-"""Dialogue `glink`: the redirect leads to the profile page and keeps the account."""
+"""Dialogue `glink`: the redirect leads to the profile page and keeps the account.
+
+Not a visit to the page behind the link.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Dialogue `images`: the picture, 304 for whoever holds it, 404 for one that nobody has (emulated)."""
+"""Dialogue `images`: the picture, 304 for whoever holds it, 404 for one that nobody has (emulated).
+
+Not a check of pictures that other documents name.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Dialogue `login-http`: the login page moves to TLS with its query, and a ticket is issued in clear (emulated)."""
+"""Dialogue `login-http`: the login page moves to TLS with its query, and a ticket is issued in clear (emulated).
+
+Not a browser: nothing is followed.
+"""
 
 from __future__ import annotations
 

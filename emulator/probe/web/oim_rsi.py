@@ -1,4 +1,7 @@
-"""Dialogue `oim-rsi`: the waiting message is listed, fetched, and its text is intact."""
+"""Dialogue `oim-rsi`: the waiting message is listed, fetched, and its text is intact.
+
+Not a deletion.
+"""
 
 from __future__ import annotations
 

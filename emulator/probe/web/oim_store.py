@@ -1,4 +1,7 @@
-"""Dialogue `oim-store`: the message is refused with a challenge, which is answered; then it is acknowledged."""
+"""Dialogue `oim-store`: the message is refused with a challenge, which is answered; then it is acknowledged.
+
+Not a delivery: whether somebody could read it is not asked.
+"""
 
 from __future__ import annotations
 

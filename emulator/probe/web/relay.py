@@ -1,4 +1,7 @@
-"""Dialogue `relay-http`: open a session, send both ways through it, close it (emulated)."""
+"""Dialogue `relay-http`: open a session, send both ways through it, close it (emulated).
+
+Not the TURN relay of the same host.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Dialogue `relay-voice-http`: the page of the voice relay (emulated)."""
+"""Dialogue `relay-voice-http`: the page of the voice relay (emulated).
+
+Not the relay's own protocol, which is STUN in TLS.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Dialogue `rst`: a wrong password is refused, the right one gives a ticket for every site asked."""
+"""Dialogue `rst`: a wrong password is refused, the right one gives a ticket for every site asked.
+
+Not a sign-in: the tickets are compared and thrown away.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Dialogue `sqm`: a session is accepted, the same with one byte changed is refused."""
+"""Dialogue `sqm`: a session is accepted, the same with one byte changed is refused.
+
+Not a measurement of anything: the points are a counter and a nonce.
+"""
 
 from __future__ import annotations
 

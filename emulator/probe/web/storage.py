@@ -1,4 +1,7 @@
-"""Dialogue `storage`: the profile is the account's, with name, status message and picture."""
+"""Dialogue `storage`: the profile is the account's, with name, status message and picture.
+
+Not a change of the profile, and the picture is `tile`'s.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Dialogue `tile`: the picture arrives byte for byte, and a second look finds it unchanged."""
+"""Dialogue `tile`: the picture arrives byte for byte, and a second look finds it unchanged.
+
+Not an upload.
+"""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ Only the paths are known, not what stood there: emulated. Source: http.md 8, 13.
 from __future__ import annotations
 
 from emulator.services.web import answers, pages
-from emulator.services.web.route import on, place
+from emulator.services.web.route import on
 from emulator.services.web.scene import Scene
 from emulator.wire.http import Answered, Request
 from emulator.wire.webfiles import DOT
@@ -14,7 +14,7 @@ from emulator.wire.webfiles import DOT
 
 def emoticon(request: Request, scene: Scene) -> Answered:
     """A picture for every emoticon's name."""
-    if not place(request)[1].endswith(".gif"):
+    if not request.path.endswith(".gif"):
         return pages.unknown(request)
     return answers.answered(answers.file(request, DOT, "image/gif", cache="public, max-age=86400"))
 

@@ -11,7 +11,7 @@ import re
 from cryptography import x509
 
 from emulator.services.web import answers, pages
-from emulator.services.web.route import on, place
+from emulator.services.web.route import on
 from emulator.services.web.scene import Scene
 from emulator.wire import webfiles
 from emulator.wire.http import Answered, Headers, Request, Response
@@ -27,7 +27,7 @@ def revoked(request: Request, scene: Scene) -> Answered:
     It may be signed anew for every request, so its bytes are no entity tag. A copy is current while it is younger than
     its max-age and nothing was revoked since.
     """
-    if place(request)[1].removeprefix(CRL_FOLDER) not in (CRL_NAME, *CRL_ALIASES):
+    if request.path.removeprefix(CRL_FOLDER) not in (CRL_NAME, *CRL_ALIASES):
         return pages.unknown(request)
     der = scene.crl()
     crl = x509.load_der_x509_crl(der)

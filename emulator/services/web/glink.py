@@ -9,7 +9,7 @@ import re
 from urllib.parse import quote
 
 from emulator.services.web import answers
-from emulator.services.web.route import on, place
+from emulator.services.web.route import on
 from emulator.services.web.scene import Scene
 from emulator.wire.http import Answered, Request
 
@@ -30,7 +30,7 @@ _LINK = re.compile(r"/\dmeen_[a-z]{2}/(\d{1,6})")  # generation of the client, m
 
 def follow(request: Request, scene: Scene) -> Answered:
     """The profile link turns `passport` into `mem`; other links keep their query; unknown ones go to the site."""
-    match = _LINK.fullmatch(place(request)[1])
+    match = _LINK.fullmatch(request.path)
     identifier = match.group(1) if match else ""
     if identifier == PROFILE:
         member = quote(request.parameter("passport"), safe="")
@@ -38,7 +38,7 @@ def follow(request: Request, scene: Scene) -> Answered:
     elif identifier in TARGETS:
         target = TARGETS[identifier] + (f"?{request.query}" if request.query else "")
     else:
-        target = f"{SITE}?glink={quote(place(request)[1], safe='/')}"
+        target = f"{SITE}?glink={quote(request.path, safe='/')}"
     return answers.answered(answers.moved(target), link=identifier)
 
 

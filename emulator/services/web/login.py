@@ -9,7 +9,7 @@ from __future__ import annotations
 from urllib.parse import parse_qs, urlsplit
 
 from emulator.services.web import answers, pages
-from emulator.services.web.route import on, place
+from emulator.services.web.route import on
 from emulator.services.web.scene import Scene
 from emulator.wire.http import Answered, Request, Response
 
@@ -23,7 +23,7 @@ def login(request: Request, scene: Scene) -> Answered:
     target = request.target
     if "://" in target.partition("?")[0]:
         target = "/" + ([*target.split("/", 3), ""])[3]
-    return answers.answered(answers.moved(f"https://{place(request)[0] or HOSTS[0]}{target}"))
+    return answers.answered(answers.moved(f"https://{request.host or HOSTS[0]}{target}"))
 
 
 def key_port(request: Request, scene: Scene) -> Answered:

@@ -13,7 +13,7 @@ import msgspec
 
 from emulator.services.web import answers, pages
 from emulator.services.web.relay_sessions import LIFETIME, RelayError, Side
-from emulator.services.web.route import on, place
+from emulator.services.web.route import on
 from emulator.services.web.scene import Scene
 from emulator.wire import passport
 from emulator.wire.http import Answered, Headers, Request, Response
@@ -39,7 +39,7 @@ def open_session(request: Request, scene: Scene) -> Answered:
 
 def use(request: Request, scene: Scene) -> Answered:
     """POST pushes, GET pulls, DELETE closes; a session that is over is 410."""
-    match = _END.fullmatch(place(request)[1])
+    match = _END.fullmatch(request.path)
     if match is None:
         return pages.unknown(request)
     identifier, side, token = match.group(1), cast(Side, match.group(2)), match.group(3)

@@ -1,4 +1,7 @@
-"""A route: which host, method and path a handler answers. Not the choice among routes (`site`)."""
+"""A route: which host, method and path a handler answers.
+
+Not the choice among routes (`site`).
+"""
 
 from __future__ import annotations
 
@@ -30,12 +33,6 @@ class Route(msgspec.Struct, frozen=True):
     def rank(self) -> tuple[bool, int, bool, int]:
         """Sorts the most specific host first, then the most specific path."""
         return self.host.startswith("*."), -len(self.host), self.path.endswith("*"), -len(self.path)
-
-
-def place(request: Request) -> tuple[str, str]:
-    """Host and path asked for, both in lower case; the query is set aside first, because it may hold a URL."""
-    bare = Request(request.method, request.target.partition("?")[0], request.headers)
-    return bare.host, bare.path
 
 
 def on(hosts: tuple[str, ...], method: str, path: str, handle: Handler) -> tuple[Route, ...]:

@@ -29,7 +29,7 @@ from emulator.services.web import (
     storage,
     tile,
 )
-from emulator.services.web.route import Route, place
+from emulator.services.web.route import Route
 from emulator.services.web.scene import Scene
 from emulator.wire import http, webtag
 from emulator.wire.talk import Talk
@@ -67,7 +67,7 @@ _BY_RANK = sorted(
 
 def answer(request: http.Request, scene: Scene) -> http.Answered:
     """Answer any request: the service's answer, 405 with the methods that would do, or 404. Never raises."""
-    host, path = place(request)
+    host, path = request.host, request.path
     there = [(name, route) for name, route in _BY_RANK if route.covers(host, path)]
     method = "GET" if request.method == "HEAD" else request.method
     for name, route in there:

@@ -6,7 +6,7 @@ Nothing is stored; the points stand in the receipt. Source: [MS-SQMCS], http.md 
 from __future__ import annotations
 
 from emulator.services.web import answers, pages
-from emulator.services.web.route import on, place
+from emulator.services.web.route import on
 from emulator.services.web.scene import Scene
 from emulator.wire import sqm as wire
 from emulator.wire.errors import WireError
@@ -18,7 +18,7 @@ POINTS = 100  # points noted in a receipt
 
 def upload(request: Request, scene: Scene) -> Answered:
     """200 done, 201 with the manifest's version for whoever wants one, 400 for a session that does not verify."""
-    if not place(request)[1].endswith("/sqmserver.dll"):
+    if not request.path.endswith("/sqmserver.dll"):
         return pages.unknown(request)
     tag = wire.client_of(request.body).hex()
     if len(request.body) > wire.LIMIT:

@@ -7,7 +7,7 @@ Source: http.md 6.
 from __future__ import annotations
 
 from emulator.services.web import answers
-from emulator.services.web.route import on, place
+from emulator.services.web.route import on
 from emulator.services.web.scene import Scene
 from emulator.wire import markup, webfiles
 from emulator.wire.http import Answered, Request, Response
@@ -37,7 +37,7 @@ def properties(request: Request, scene: Scene) -> Answered:
         el("D:getetag", webfiles.etag(TILE)),
     )
     status = el("D:propstat", found, el("D:status", "HTTP/1.1 200 OK"))
-    body = el("D:multistatus", el("D:response", el("D:href", place(request)[1]), status), at={"xmlns:D": "DAV:"})
+    body = el("D:multistatus", el("D:response", el("D:href", request.path), status), at={"xmlns:D": "DAV:"})
     return answers.answered(answers.xml(markup.document(body), 207))
 
 

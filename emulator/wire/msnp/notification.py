@@ -183,7 +183,7 @@ class _Session:
         yield Sighting(
             "msnp",
             tags.from_account(self.account),
-            {"command": f"UUN {kind}", "target": target, "payload": command.payload.decode("utf-8", "replace")},
+            {"command": f"UUN {kind}", "target": target, "bytes": len(command.payload)},
         )
         yield from send("UUN", command.arg(0), "OK")
         if kind == "1" and b'opcode="SNM"' in command.payload:
