@@ -11,7 +11,6 @@ from typing import Any
 import rich_click as click
 
 from emulator.catalog import Catalog, load
-from emulator.cli.labrun import run_in_lab
 from emulator.cli.results import Sinks, deliver, run_record
 from emulator.cli.terminal import BAD_INPUT, clear_errors, complain, entropy, now, stderr
 from emulator.judge.record import PassRecord, RunRecord
@@ -72,6 +71,8 @@ def command(
         if join is None:
             if proxy:
                 complain("--proxy needs --join: in the lab a scenario names its own proxy", BAD_INPUT)
+            from emulator.cli.labrun import run_in_lab  # Linux only; a run with a join file is not
+
             record = run_in_lab(catalog, chosen, only, samples, seed, timeout, certs)
         else:
             options = Options(

@@ -114,7 +114,8 @@ class FarEnd(protocol.Protocol):
             self._finish("not a protocol of this network")
             return
         self._conversation = Conversation(
-            server(self._surroundings.server_context(self._local, self._peer, secure=self._secure))
+            output=self._drive,
+            talk=server(self._surroundings.server_context(self._local, self._peer, secure=self._secure)),
         )
         out = self._conversation.start()
         self._drive(out + self._conversation.feed(waiting))

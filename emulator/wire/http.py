@@ -14,7 +14,7 @@ import msgspec
 
 from emulator.wire.errors import WireError
 from emulator.wire.presentable import presentable_headers, presentable_target
-from emulator.wire.talk import Note, Send, Sighting, Some, Talk
+from emulator.wire.talk import Await, Note, Send, Sighting, Some, Talk
 
 HEAD_LIMIT = 16 * 1024  # bytes of request line and headers
 BODY_LIMIT = 2 << 20  # bytes
@@ -102,7 +102,13 @@ class Answered(msgspec.Struct, frozen=True):
     facts: dict[str, object] = {}
 
 
-Handler = Callable[[Request], Answered]
+class Later(msgspec.Struct, frozen=True):
+    """What a handler returns that cannot answer yet: `start` is called with a function that takes the answer."""
+
+    start: Callable[[Callable[[Answered], None]], None]
+
+
+Handler = Callable[[Request], Answered | Later]
 
 
 def client(request: Request) -> Talk[Response]:
@@ -171,7 +177,8 @@ def server(handle: Handler, *, server_name: str = "Microsoft-IIS/6.0") -> Talk[N
             return
         if request is None:
             return
-        answered = handle(request)
+        handled = handle(request)
+        answered = (yield from _awaited(handled)) if isinstance(handled, Later) else handled
         yield Send(_write(connection, answered.response, server_name, head_only=request.method == "HEAD"))
         yield Sighting(
             "http",
@@ -190,6 +197,20 @@ def server(handle: Handler, *, server_name: str = "Microsoft-IIS/6.0") -> Talk[N
         if connection.our_state is h11.MUST_CLOSE or connection.their_state is not h11.DONE:
             return
         connection.start_next_cycle()
+
+
+def _awaited(later: Later) -> Talk[Answered]:
+    answers: list[Answered] = []
+
+    def start(happened: Callable[[], None]) -> None:
+        def answer(answered: Answered) -> None:
+            answers.append(answered)
+            happened()
+
+        later.start(answer)
+
+    yield Await(start)
+    return answers[0]
 
 
 def _read_request(connection: h11.Connection) -> Talk[Request | None]:

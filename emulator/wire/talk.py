@@ -5,7 +5,7 @@ Not a transport: whoever owns a socket (or a gateway session, or a test) drives 
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -65,7 +65,17 @@ class Sighting(msgspec.Struct, frozen=True):
     response: bytes | None = None
 
 
-Effect = Send | Exactly | Until | Some | Peek | Note | Sighting
+class Await(msgspec.Struct, frozen=True):
+    """Wait for something other than bytes: `start` is called with a function to call, once, when it has happened.
+
+    It may be called at once or later. Bytes that arrive meanwhile wait; what is sent afterwards goes to
+    `Conversation.output`.
+    """
+
+    start: Callable[[Callable[[], None]], None]
+
+
+Effect = Send | Exactly | Until | Some | Peek | Note | Sighting | Await
 Talk = Generator[Effect, bytes, T]
 
 
@@ -73,11 +83,17 @@ class Conversation(Generic[T]):
     """Drives one Talk: bytes in, bytes out, until it returns (`done`, `result`) or fails (`error`).
 
     Limits: at most `buffer_limit` bytes wait unread. `error` is a WireError: malformed or oversize input,
-    or a peer that closed too early. Nothing else escapes from `feed`.
+    or a peer that closed too early. Nothing else escapes from `feed`. `output` is called when something that the talk
+    awaited has happened, with what is then to be sent (possibly nothing).
     """
 
-    def __init__(self, talk: Talk[T], *, buffer_limit: int = 4 << 20) -> None:
+    def __init__(
+        self, talk: Talk[T], *, buffer_limit: int = 4 << 20, output: Callable[[bytes], None] | None = None
+    ) -> None:
         self._talk = talk
+        self._output = output
+        self._awaiting = 0  # number of the Await in progress, 0: none
+        self._awaits = 0
         self._limit = buffer_limit
         self._buffer = bytearray()
         self._eof = False
@@ -120,9 +136,29 @@ class Conversation(Generic[T]):
     def _resume(self) -> bytes:
         if not self._started:
             return self.start()
-        if self.finished:
+        if self.finished or self._awaiting:
             return b""
         return self._advance_if_ready()
+
+    def _begin_await(self, effect: Await) -> bool:
+        """Start waiting; True when it has happened already."""
+        self._awaits += 1
+        number = self._awaiting = self._awaits
+        starting = True
+
+        def happened() -> None:
+            if self._awaiting != number:
+                return  # a second call, or the conversation is over
+            self._awaiting = 0
+            if starting or self.finished:
+                return
+            out = self._advance(b"")
+            if self._output is not None:
+                self._output(out)
+
+        effect.start(happened)
+        starting = False
+        return self._awaiting == 0
 
     def _advance_if_ready(self) -> bytes:
         try:
@@ -152,6 +188,10 @@ class Conversation(Generic[T]):
                     value = b""
                 case Sighting():
                     self.sightings.append(effect)
+                    value = b""
+                case Await():
+                    if not self._begin_await(effect):
+                        return bytes(out)
                     value = b""
                 case _:
                     self._want = effect
