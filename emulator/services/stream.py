@@ -113,10 +113,10 @@ class FarEnd(protocol.Protocol):
             self._entry.facts["first_bytes"] = waiting[:64].hex()
             self._finish("not a protocol of this network")
             return
-        self._conversation = Conversation(
-            output=self._drive,
-            talk=server(self._surroundings.server_context(self._local, self._peer, secure=self._secure)),
+        context = self._surroundings.server_context(
+            self._local, self._peer, secure=self._secure, push=self._push, hang_up=self._hang_up
         )
+        self._conversation = Conversation(server(context), output=self._drive)
         out = self._conversation.start()
         self._drive(out + self._conversation.feed(waiting))
 
@@ -142,6 +142,17 @@ class FarEnd(protocol.Protocol):
             self._finish(str(self._conversation.error or ""))
         else:
             self._entry.touch()
+
+    def _push(self, data: bytes) -> None:
+        """Bytes that the far end sends of its own accord, between two answers."""
+        assert self._entry is not None
+        if data and self._entry.state == "open":
+            self._entry.sent.add(data)
+            self._entry.touch()
+            cast(Any, self.transport).write(data)
+
+    def _hang_up(self) -> None:
+        self._finish("")
 
     def _collect(self, conversation: Conversation[Any]) -> None:
         assert self._entry is not None

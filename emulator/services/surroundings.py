@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from emulator.wire.context import ServerContext
+from emulator.wire.context import ServerContext, nobody, nowhere
 from emulator.wire.receipt import Endpoint
 
 
@@ -39,7 +39,15 @@ class Surroundings:
         self.relay = Endpoint(addresses["relay.voice.messenger.msn.com"], relay_port)
         self.connections: set[Stoppable] = set()
 
-    def server_context(self, local: Endpoint, observed: Endpoint, *, secure: bool) -> ServerContext:
+    def server_context(
+        self,
+        local: Endpoint,
+        observed: Endpoint,
+        *,
+        secure: bool,
+        push: Callable[[bytes], None] = nowhere,
+        hang_up: Callable[[], None] = nobody,
+    ) -> ServerContext:
         """The surroundings of one conversation."""
         return ServerContext(
             observed=observed,
@@ -50,4 +58,6 @@ class Surroundings:
             entropy=self.entropy,
             now=self.now,
             secure=secure,
+            push=push,
+            hang_up=hang_up,
         )

@@ -9,12 +9,21 @@ import msgspec
 from emulator.wire.receipt import Endpoint
 
 
+def nowhere(data: bytes) -> None:
+    """Where pushed bytes go when nobody takes them (tests, datagrams)."""
+
+
+def nobody() -> None:
+    """Who hangs up when there is no connection."""
+
+
 class ServerContext(msgspec.Struct, frozen=True, kw_only=True):
     """Surroundings of one conversation at the far end.
 
     `observed`: where the peer's packets came from. `local`: the address they were sent to. `second`: the address of
     the second echo server. `relay`: where relayed media live (UDP). `relay_key`: key from which relay passwords are
-    derived at both ends. `entropy(n)` gives n random bytes, `now()` seconds since the epoch.
+    derived at both ends. `entropy(n)` gives n random bytes, `now()` seconds since the epoch. `push` sends bytes that
+    answer nothing (presence of others, say); `hang_up` ends the connection.
     """
 
     observed: Endpoint
@@ -25,6 +34,8 @@ class ServerContext(msgspec.Struct, frozen=True, kw_only=True):
     entropy: Callable[[int], bytes]
     now: Callable[[], float]
     secure: bool = False  # inside TLS
+    push: Callable[[bytes], None] = nowhere
+    hang_up: Callable[[], None] = nobody
 
 
 class ClientContext(msgspec.Struct, frozen=True, kw_only=True):
