@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Literal
 
 import msgspec
+from msgspec.structs import replace
 
 Scheme = Literal["MD5", "TWN", "SSO"]
 Lists = Literal["numbered", "guids", "soap"]  # SYN with version numbers · SYN with GUIDs · address book service
@@ -41,55 +42,33 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
 
 _DOMAIN = ("U", "messenger.msn.com")
 
+# Each generation is the former one with what it brought.
+_MD5 = Dialect(number=2, scheme="MD5", lists="numbered", name_in_ok=True)
+_PASSPORT = replace(_MD5, scheme="TWN")
+_OBJECTS = replace(_PASSPORT, waits=True, objects=True)
+_GUIDS = replace(_OBJECTS, lists="guids", name_in_ok=False)
+_PERSONAL = replace(_GUIDS, personal=True, new_challenge=True, policies="asked")
+_SOAP = replace(_PERSONAL, lists="soap", policies="pushed", transfer=_DOMAIN)
+_NETWORKS = replace(_SOAP, networks=True, transfer=(*_DOMAIN, "1"))
+_SINGLE_SIGN_ON = replace(_NETWORKS, scheme="SSO")
+_PLACES = replace(_SINGLE_SIGN_ON, places=True)
+_PREFIXED = replace(_PLACES, networks=False, prefixed=True)
+
+_GENERATIONS = (
+    (range(2, 8), _MD5),
+    (range(8, 9), _PASSPORT),
+    (range(9, 10), _OBJECTS),
+    (range(10, 11), _GUIDS),
+    (range(11, 13), _PERSONAL),
+    (range(13, 14), _SOAP),
+    (range(14, 15), _NETWORKS),
+    (range(15, 16), _SINGLE_SIGN_ON),
+    (range(16, 18), _PLACES),
+    (range(18, 19), _PREFIXED),
+)
+
 DIALECTS: dict[str, Dialect] = {
-    dialect.name: dialect
-    for dialect in (
-        *(Dialect(number=number, scheme="MD5", lists="numbered", name_in_ok=True) for number in range(2, 8)),
-        Dialect(number=8, scheme="TWN", lists="numbered", name_in_ok=True),
-        Dialect(number=9, scheme="TWN", lists="numbered", name_in_ok=True, waits=True, objects=True),
-        Dialect(number=10, scheme="TWN", lists="guids", waits=True, objects=True),
-        *(
-            Dialect(
-                number=number,
-                scheme="TWN",
-                lists="guids",
-                waits=True,
-                objects=True,
-                personal=True,
-                new_challenge=True,
-                policies="asked",
-            )
-            for number in (11, 12)
-        ),
-        Dialect(
-            number=13,
-            scheme="TWN",
-            lists="soap",
-            waits=True,
-            objects=True,
-            personal=True,
-            new_challenge=True,
-            policies="pushed",
-            transfer=_DOMAIN,
-        ),
-        *(
-            Dialect(
-                number=number,
-                scheme="TWN" if number == 14 else "SSO",
-                lists="soap",
-                waits=True,
-                objects=True,
-                personal=True,
-                new_challenge=True,
-                policies="pushed",
-                networks=number < 18,
-                places=number >= 16,
-                prefixed=number >= 18,
-                transfer=(*_DOMAIN, "1"),
-            )
-            for number in range(14, 19)
-        ),
-    )
+    f"MSNP{number}": replace(generation, number=number) for numbers, generation in _GENERATIONS for number in numbers
 }
 
 
