@@ -11,7 +11,7 @@ from emulator.catalog import load
 from emulator.cli.labrun import run_in_lab
 from emulator.cli.results import Sinks, deliver
 from emulator.cli.run import select
-from emulator.cli.terminal import clear_errors
+from emulator.cli.terminal import checked_seed, clear_errors, named_by_person
 from emulator.runner.passes import DEFAULT_TIMEOUT
 
 ALL = (
@@ -51,7 +51,9 @@ def command(
     with clear_errors():
         catalog = load()
         chosen = select(catalog, scenarios or (SHORT if short else ALL))
-        output.mkdir(parents=True, exist_ok=True)
+        seed = checked_seed(seed)
+        with named_by_person(output):
+            output.mkdir(parents=True, exist_ok=True)
         record = run_in_lab(catalog, chosen, None, samples, seed, timeout, certs)
         sinks = Sinks(output / "run.json", output / "junit.xml", output / "report.html")
         sys.exit(deliver(record, catalog, sinks))

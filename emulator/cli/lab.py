@@ -10,7 +10,7 @@ import rich_click as click
 from rich.table import Table
 
 from emulator.catalog import load
-from emulator.cli.terminal import CANNOT_RUN, clear_errors, console, entropy
+from emulator.cli.terminal import CANNOT_RUN, checked_seed, clear_errors, console, entropy
 from emulator.lab import state
 from emulator.lab.runtime import runtime_directory
 from emulator.runner.inlab import addresses_file, serve_arguments
@@ -33,7 +33,8 @@ def up(samples: int, seed: str | None, certs: Path | None) -> None:
         directory.mkdir(parents=True, exist_ok=True, mode=0o755)
         hosts, join = directory / "lab-hosts.toml", directory / "lab-join.toml"
         hosts.write_text(addresses_file(catalog))
-        arguments = serve_arguments(hosts, join, certs.resolve() if certs else None, seed or entropy(8).hex(), samples)
+        seed = checked_seed(seed) or entropy(8).hex()
+        arguments = serve_arguments(hosts, join, certs.resolve() if certs else None, seed, samples)
         now_up = state.up(state.serve_command(arguments), ready=join)
         console.print(f"[green]up[/]  keeper {now_up.keeper}  join file {join}", highlight=False, soft_wrap=True)
         console.print(

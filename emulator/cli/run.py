@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from ipaddress import AddressValueError, IPv4Address
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,17 @@ import rich_click as click
 
 from emulator.catalog import Catalog, load
 from emulator.cli.results import Sinks, deliver, run_record
-from emulator.cli.terminal import BAD_INPUT, clear_errors, complain, entropy, now, stderr
+from emulator.cli.terminal import (
+    BAD_INPUT,
+    check_writable,
+    checked_seed,
+    clear_errors,
+    complain,
+    entropy,
+    named_by_person,
+    now,
+    stderr,
+)
 from emulator.judge.record import PassRecord, RunRecord
 from emulator.net.descriptors import raise_limit
 from emulator.probe.place import parse_proxy
@@ -67,6 +78,9 @@ def command(
         catalog = load()
         chosen = select(catalog, scenarios)
         sinks = Sinks(json_out, junit, html, lines=progress == "lines")
+        for path in (json_out, junit, html):
+            check_writable(path)
+        seed = checked_seed(seed)
         join = _join(catalog, join_from)
         if join is None:
             if proxy:
@@ -76,7 +90,7 @@ def command(
             record = run_in_lab(catalog, chosen, only, samples, seed, timeout, certs)
         else:
             options = Options(
-                seed=_seed(seed) or join.seed,
+                seed=seed or join.seed,
                 samples=join.samples if samples is None else samples,
                 timeout=timeout,
                 vantage=vantage,
@@ -103,14 +117,6 @@ def passes_of(scenario: Scenario, only: str | None) -> list[Pass]:
     return found
 
 
-def _seed(text: str | None) -> str:
-    try:
-        return bytes.fromhex(text or "").hex()
-    except ValueError:
-        complain(f"--seed {text!r}: give it in hexadecimal, as it was printed", BAD_INPUT)
-        raise
-
-
 def _join(catalog: Catalog, source: str | None) -> Join | None:
     if source is None:
         line = os.environ.get(join_file.VARIABLE)
@@ -120,8 +126,25 @@ def _join(catalog: Catalog, source: str | None) -> Join | None:
     elif source == "-":
         text, name = sys.stdin.read(), "standard input"
     else:
-        text, name = Path(source).read_text("utf-8", "replace"), source
-    return join_file.load(text, now=now(), catalog=catalog.digest, source=name)
+        with named_by_person(source):
+            text, name = Path(source).read_text("utf-8", "replace"), source
+    join = join_file.load(text, now=now(), catalog=catalog.digest, source=name)
+    _check_join(join, catalog, name)
+    return join
+
+
+def _check_join(join: Join, catalog: Catalog, source: str) -> None:
+    """What `load` cannot know: that every host has an address, and that keys are keys."""
+    for field in ("seed", "relay_key", "token", "pin"):
+        try:
+            bytes.fromhex(getattr(join, field))
+        except ValueError:
+            complain(f"{source}: field `{field}` is not hexadecimal: copy the file again from `serve`", BAD_INPUT)
+    for host in (*catalog.host_names, "peer", "second"):
+        try:
+            IPv4Address(join.addresses.get(host, ""))
+        except AddressValueError:
+            complain(f"{source}: field `addresses`: {host} has no IPv4 address: copy the file again", BAD_INPUT)
 
 
 def _run_from_here(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections import defaultdict
+from ipaddress import AddressValueError, IPv4Address
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,18 @@ from rich.table import Table
 
 from emulator.catalog import load
 from emulator.cli.authority import open_or_create
-from emulator.cli.terminal import BAD_INPUT, CANNOT_RUN, clear_errors, complain, console, entropy, now, stderr
+from emulator.cli.terminal import (
+    BAD_INPUT,
+    CANNOT_RUN,
+    checked_seed,
+    clear_errors,
+    complain,
+    console,
+    entropy,
+    named_by_person,
+    now,
+    stderr,
+)
 from emulator.derive.shared import shared_addresses
 from emulator.net.descriptors import raise_limit
 from emulator.services.emulator import Emulator, Settings
@@ -58,7 +70,9 @@ def command(
     with clear_errors():
         catalog = load()
         hosts = _hosts(catalog, address, second, addresses)
-        seed = _seed(seed)
+        for given in (*control, *((dns,) if dns else ())):
+            _check_address("--control or --dns", given)
+        seed = checked_seed(seed) or entropy(8).hex()
         raise_limit()
         authority = open_or_create(certs, catalog)
         settings = Settings(
@@ -85,7 +99,8 @@ def command(
         if join_out == "-":
             print(text)
         elif join_out:
-            _write_private(Path(join_out), text)
+            with named_by_person(join_out):
+                _write_private(Path(join_out), text)
         if not quiet:
             console.print(
                 f"[green]ready[/]  seed {seed}  samples {samples}  control "
@@ -99,27 +114,30 @@ def command(
 def _hosts(catalog: Any, address: str | None, second: str | None, file: Path | None) -> dict[str, str]:
     if file is not None:
         try:
-            hosts = msgspec.toml.decode(file.read_bytes(), type=dict[str, str])
+            with named_by_person(file):
+                hosts = msgspec.toml.decode(file.read_bytes(), type=dict[str, str])
         except (msgspec.DecodeError, msgspec.ValidationError) as error:
             complain(f'{file}: {error}: write one `"host" = "address"` per line', BAD_INPUT)
         missing = [name for name in (*catalog.host_names, "peer", "second") if name not in hosts]
         if missing:
             complain(f"{file}: no address for {', '.join(missing[:5])}: add a line for each", BAD_INPUT)
+        for name, given in hosts.items():
+            _check_address(f"{file}: {name}", given)
         return hosts
     if not address:
         complain("serve needs --address (one address plays every host) or --addresses (a file)", BAD_INPUT)
     assert address is not None
+    _check_address("--address", address)
+    if second:
+        _check_address("--second", second)
     return shared_addresses(catalog, address, second or address)
 
 
-def _seed(text: str | None) -> str:
-    if text is None:
-        return entropy(8).hex()
+def _check_address(what: str, text: str) -> None:
     try:
-        return bytes.fromhex(text).hex()
-    except ValueError:
-        complain(f"--seed {text!r}: give it in hexadecimal, as it was printed", BAD_INPUT)
-        raise
+        IPv4Address(text)
+    except AddressValueError:
+        complain(f"{what}: {text!r} is no IPv4 address: give one of this machine's, in dots", BAD_INPUT)
 
 
 def _write_private(path: Path, text: str) -> None:

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from rich.console import Console
 
@@ -29,8 +30,41 @@ def clear_errors() -> Iterator[None]:
         complain(str(problem), BAD_INPUT)
     except CannotRun as problem:
         complain(str(problem), CANNOT_RUN)
+    except KeyboardInterrupt:
+        complain("interrupted", INTERRUPTED)
     except OSError as problem:
         complain(f"{problem.filename or 'this machine'}: {problem.strerror or problem}", CANNOT_RUN)
+
+
+@contextmanager
+def named_by_person(path: object) -> Iterator[None]:
+    """Around the use of a file that the person named: what is wrong with it is bad input, no fault of this machine."""
+    try:
+        yield
+    except OSError as problem:
+        raise BadInput(f"{path}: {problem.strerror or problem}: name another file, or mend this one") from problem
+
+
+def check_writable(path: Path | None) -> None:
+    """Raises BadInput when a report cannot be written there: better before a run than behind it."""
+    if path is None:
+        return
+    if path.is_dir():
+        raise BadInput(f"{path}: is a directory: name a file in it")
+    if not path.parent.is_dir():
+        raise BadInput(f"{path}: there is no directory {path.parent}: make it, or name another file")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise BadInput(f"{path}: may not be written: name another file")
+
+
+def checked_seed(text: str | None) -> str | None:
+    """A seed as given on the command line, in lower case. Raises BadInput when it is not hexadecimal."""
+    if not text:
+        return None
+    try:
+        return bytes.fromhex(text).hex()
+    except ValueError as error:
+        raise BadInput(f"--seed {text!r}: give it in hexadecimal, two digits per byte, as it was printed") from error
 
 
 def complain(message: str, code: int) -> None:

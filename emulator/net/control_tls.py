@@ -14,8 +14,9 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
-from OpenSSL import crypto
-from twisted.internet import ssl
+from OpenSSL import SSL
+from twisted.internet import interfaces
+from zope.interface import implementer
 
 
 class ControlCertificate:
@@ -38,8 +39,20 @@ class ControlCertificate:
         self.der = self._certificate.public_bytes(Encoding.DER)
 
     def context_factory(self) -> Any:
-        """Context factory for a Twisted TLS listener."""
-        return ssl.CertificateOptions(
-            privateKey=crypto.PKey.from_cryptography_key(self._key),
-            certificate=crypto.X509.from_cryptography(self._certificate),
-        )
+        """Context factory for a Twisted TLS listener: TLS 1.2 or newer, no client certificate."""
+        context = SSL.Context(SSL.TLS_SERVER_METHOD)
+        context.set_min_proto_version(SSL.TLS1_2_VERSION)
+        context.use_certificate(self._certificate)
+        context.use_privatekey(self._key)
+        return _Ready(context)
+
+
+@implementer(interfaces.IOpenSSLContextFactory)
+class _Ready:
+    """Twisted's own CertificateOptions hands pyOpenSSL objects that it is about to drop."""
+
+    def __init__(self, context: SSL.Context) -> None:
+        self._context = context
+
+    def getContext(self) -> SSL.Context:
+        return self._context

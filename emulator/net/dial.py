@@ -98,6 +98,8 @@ async def dial(reactor: Any, address: str, port: int, timeout: float, attempt: A
         return await opened
     except error.ConnectError as problem:
         raise _failure(problem, connector) from problem
+    except error.DNSLookupError as problem:
+        raise DialFailed("own-fault", f"no address for {address!r}: give it in dots") from problem
 
 
 class Attempt:

@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 class LinkEnded(Exception):
-    """The stream ended before the talk did. `how` is "closed", "reset" or "tls"; `detail` says what in words."""
+    """The stream ended before the talk did. `how` is "closed", "reset", "tls" or "fault" (ours); `detail` says what in words."""
 
     def __init__(self, how: str, detail: str) -> None:
         super().__init__(f"{how}: {detail}")
@@ -46,6 +46,7 @@ class Link(protocol.Protocol):
         self._unread = b""
         self._waiting: Deferred[None] | None = None
         self._handshake: Deferred[None] | None = None
+        self._below: Failure | None = None  # how TCP ended below TLS
 
     def begin(self) -> None:
         """Start counting anew: what follows is the payload that the far end digests too."""
@@ -84,6 +85,7 @@ class Link(protocol.Protocol):
         self._handshake = Deferred()
         transport = cast(Any, self.transport)
         transport.startTLS(_ClientConnection(self, context, server_name))
+        self._watch_below(transport.protocol)
         await self._handshake
         self.begin()
 
@@ -127,7 +129,9 @@ class Link(protocol.Protocol):
         self._finish(conversation)
 
     def connectionLost(self, reason: Failure = protocol.connectionDone) -> None:
-        self.ended = _why(reason)
+        # a FIN without close_notify is told as a lost connection by the TLS layer: only TCP knows that it was no RST
+        lost = isinstance(reason.value, error.ConnectionLost)
+        self.ended = _why(self._below if lost and self._below is not None else reason)
         if self._handshake is not None and not self._handshake.called:
             self._handshake.errback(Failure(self.ended))
         conversation = self._conversation
@@ -136,6 +140,16 @@ class Link(protocol.Protocol):
             if not conversation.finished:  # a talk that waits for nothing in particular
                 conversation.error = WireError("the stream ended")
             self._finish(conversation)
+
+    def _watch_below(self, layer: Any) -> None:
+        """Remember how TCP ends before the TLS layer puts its own word in place of it."""
+        lost = layer.connectionLost
+
+        def connection_lost(reason: Failure) -> None:
+            self._below = reason
+            lost(reason)
+
+        layer.connectionLost = connection_lost
 
     def _finish(self, conversation: Conversation[Any]) -> None:
         if conversation.finished and self._waiting is not None and not self._waiting.called:
@@ -172,7 +186,7 @@ def _why(reason: Failure) -> LinkEnded:
         return LinkEnded("tls", _alert(value))
     if isinstance(value, error.ConnectionLost):
         return LinkEnded("reset", "the connection was reset")
-    return LinkEnded("reset", f"the connection was lost: {value}")
+    return LinkEnded("fault", f"this program failed: {type(value).__name__}: {value}")
 
 
 def _alert(problem: SSL.Error) -> str:

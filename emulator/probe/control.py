@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 
 import h11
 import msgspec
-from OpenSSL import SSL, crypto
+from cryptography.hazmat.primitives.serialization import Encoding
+from OpenSSL import SSL
 from twisted.internet.defer import DeferredLock
 
 from emulator.net.dial import DialFailed, dial
@@ -60,6 +61,7 @@ class Control:
             try:
                 await self._guarded(link, link.start_tls(_context(), parts.hostname or ""))
             except LinkEnded as ended:
+                link.abort()
                 problem = f"{url}: {ended.detail}"
                 continue
             self._check_pin(link, url)
@@ -142,10 +144,8 @@ class Control:
                 call.cancel()
 
     def _check_pin(self, link: Link, url: str) -> None:
-        shown = link.tls.get_peer_certificate() if link.tls is not None else None
-        fingerprint = (
-            sha256(crypto.dump_certificate(crypto.FILETYPE_ASN1, shown)).hexdigest() if shown is not None else ""
-        )
+        shown = link.tls.get_peer_certificate(as_cryptography=True) if link.tls is not None else None
+        fingerprint = sha256(shown.public_bytes(Encoding.DER)).hexdigest() if shown is not None else ""
         if not hmac.compare_digest(fingerprint, self._join.pin):
             link.abort()
             raise ControlRefused(

@@ -38,6 +38,7 @@ class StreamAttempt:
         self._speaker = speaker
         self._dialling: Attempt | None = None
         self._link: Link | None = None
+        self._beside: list[Link] = []
         self._cancelled = ""
 
     def cancel(self, why: str) -> None:
@@ -45,8 +46,8 @@ class StreamAttempt:
         self._cancelled = why
         if self._link is not None:
             self._link.fail(LinkEnded("cancelled", why))
-        elif self._dialling is not None:
-            self._dialling.give_up()
+        if self._dialling is not None:
+            self._dialling.give_up()  # the first connection, or a second one (switchboard)
 
     async def run(self) -> Observation:
         """Try it and say what was seen."""
@@ -54,8 +55,9 @@ class StreamAttempt:
         try:
             return await self._try(recorder)
         finally:
-            if self._link is not None:
-                self._link.close()
+            for link in (*self._beside, self._link):
+                if link is not None:
+                    link.close()
 
     async def _try(self, recorder: Recorder) -> Observation:
         try:
@@ -98,6 +100,8 @@ class StreamAttempt:
                 return recorder.finish("silence", ended.detail)
             case "reset":
                 return recorder.finish("reset", ended.detail)
+            case "fault":
+                return recorder.finish("own-fault", ended.detail)
             case "tls":
                 return recorder.finish("tls-failed", ended.detail)
         return recorder.finish("closed", ended.detail)
@@ -193,9 +197,9 @@ class StreamAttempt:
         return self._link
 
     def replace(self, link: Link) -> None:
-        """Go on over another connection (a switchboard after its notification server)."""
+        """Go on over another connection (a switchboard beside its notification server); the first stays open."""
         if self._link is not None:
-            self._link.close()
+            self._beside.append(self._link)
         self._link = link
 
     async def guarded(self, link: Link, work: Awaitable[T]) -> T:

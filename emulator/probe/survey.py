@@ -30,6 +30,7 @@ from emulator.wire.receipt import Receipt
 HEARTBEAT = 0.25  # seconds between two looks at the far end
 SETTLE = 0.08  # seconds between two looks once all flows have ended
 SETTLE_ROUNDS = 12
+QUIET_ROUNDS = 3  # looks without news; longer than the far end's watch for half-open connections
 AT_ONCE = 2_000  # flows in flight; the kernel's limit on open files is far above
 
 Progress = Callable[[int, int], None]
@@ -200,10 +201,12 @@ class Survey:
         return len(news.receipts)
 
     async def _settle(self) -> None:
-        """The last packets need a moment to be written down at the far end."""
+        """The last packets need a moment to be written down at the far end; UDP receipts never end."""
+        quiet = 0
         for _ in range(SETTLE_ROUNDS):
-            changed = await self._look()
-            if not changed and all(receipt.state != "open" for receipt in self._receipts.values()):
+            quiet = 0 if await self._look() else quiet + 1
+            live = any(one.state == "open" and one.transport == "tcp" for one in self._receipts.values())
+            if quiet >= QUIET_ROUNDS and not live:
                 return
             await deferLater(self._place.reactor, SETTLE, lambda: None)
 

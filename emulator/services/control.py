@@ -44,8 +44,11 @@ class ControlResource(resource.Resource):
         if result is None:
             return self._answer(request, 404, {"error": f"no such control path {request.path!r}"})
         if isinstance(result, Deferred):
+            gone: list[bool] = []  # whoever asked hung up meanwhile: then there is nobody to answer
+            request.notifyFinish().addErrback(lambda _: gone.append(True))
             result.addCallbacks(
-                lambda value: self._finish(request, value), lambda failure: self._failed(request, failure)
+                lambda value: None if gone else self._finish(request, value),
+                lambda failure: None if gone else self._failed(request, failure),
             )
             return server.NOT_DONE_YET
         return self._answer(request, 200, result)
@@ -56,7 +59,9 @@ class ControlResource(resource.Resource):
         match method, path:
             case b"POST", control.RUNS:
                 observed = request.getClientAddress()
-                return operations.start_run(_body(request, control.RunStart), getattr(observed, "host", "local"))
+                start = _body(request, control.RunStart)
+                _check_seed(start.seed)
+                return operations.start_run(start, getattr(observed, "host", "local"))
             case b"POST", control.ANNOUNCE:
                 operations.announce(_body(request, control.Announce))
                 return {}
@@ -90,6 +95,13 @@ def _body(request: server.Request, kind: type[T]) -> T:
         return msgspec.json.decode(content, type=kind)
     except (msgspec.DecodeError, msgspec.ValidationError) as problem:
         raise BadRequest(f"not a {kind.__name__}: {problem}") from problem
+
+
+def _check_seed(seed: str) -> None:
+    try:
+        bytes.fromhex(seed)
+    except ValueError:
+        raise BadRequest(f"not a RunStart: `seed` {seed[:40]!r} is not hexadecimal - at `$.seed`") from None
 
 
 def _after(request: server.Request) -> int:

@@ -24,6 +24,8 @@ from emulator.services import dns
 from emulator.services.control import ControlResource
 from emulator.services.journal import Journal
 from emulator.services.listeners import Listeners
+from emulator.services.msnp.house import House
+from emulator.services.msnp.residents import Resident
 from emulator.services.operations import Operations
 from emulator.services.registry import stream_servers
 from emulator.services.stream import FarEndFactory
@@ -35,6 +37,7 @@ from emulator.wire.datagram import Answered
 from emulator.wire.exchanges import answer_datagram
 from emulator.wire.join import Join
 from emulator.wire.turn import Allocations
+from emulator.world.world import World
 
 LIFETIME = 24 * 3600.0  # seconds that a join file is good for
 
@@ -90,7 +93,12 @@ class Emulator:
         )
         self._allocations = Allocations()
         contexts = TlsContexts(authority)
-        servers = stream_servers(catalog, authority, now, entropy)
+        self._world = World(now=now, entropy=entropy, open_accounts=True)
+        self._house = House(self._world, self._keep)
+        Resident(self._house)
+        servers = stream_servers(
+            catalog, authority, self._house, now=now, entropy=entropy, call_later=reactor.callLater
+        )
         factory = FarEndFactory(reactor, self._journal, servers, self._surroundings, contexts.server_context())
         self.listeners = Listeners(
             reactor, catalog, self._journal, self._surroundings, factory, self._answer, bind=settings.bind
@@ -158,6 +166,10 @@ class Emulator:
 
     def _answer(self, data: bytes, context: ServerContext) -> Answered | None:
         return answer_datagram(data, context, self._allocations)
+
+    def _keep(self) -> None:
+        """Write what changed; the world is in memory alone so far."""
+        self._world.take_changes()
 
     def _names(self) -> Listener:
         address, port = self._settings.dns_address, self._settings.dns_port

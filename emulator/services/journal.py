@@ -13,6 +13,7 @@ from emulator.wire.receipt import Endpoint, Receipt, Seen, TlsFacts
 from emulator.wire.talk import Sighting
 
 LIMIT = 50_000  # receipts of one run; older ones are dropped first
+SEEN_LIMIT = 1_000  # tagged exchanges of one receipt; later ones are only counted
 
 
 class Entry:
@@ -43,6 +44,10 @@ class Entry:
 
     def sight(self, sighting: Sighting) -> None:
         """Add a tagged exchange."""
+        if len(self.seen) >= SEEN_LIMIT:
+            self.facts["seen_dropped"] = self.facts.get("seen_dropped", 0) + 1
+            self.touch()
+            return
         self.seen.append(
             Seen(
                 sighting.protocol,
@@ -102,8 +107,13 @@ class Journal:
         self._entries.pop(entry.number, None)
         self._entries[entry.number] = entry
         if len(self._entries) > LIMIT:
-            self._entries.pop(next(iter(self._entries)))
+            self._forget(self._entries.pop(next(iter(self._entries))))
         return self._serial
+
+    def _forget(self, entry: Entry) -> None:
+        """What finds a receipt again goes with it: a stranger with many source ports must not fill the memory."""
+        self._datagrams.pop((entry.local, entry.peer), None)
+        self._half_open.discard((entry.local.address, entry.local.port, entry.peer.address, entry.peer.port))
 
     def open(self, transport: str, local: Endpoint, peer: Endpoint) -> Entry:
         """Begin a receipt."""

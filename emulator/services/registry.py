@@ -7,12 +7,13 @@ from collections.abc import Callable
 from emulator.catalog import Catalog
 from emulator.pki import Authority
 from emulator.services import gateway
+from emulator.services.msnp.house import House
+from emulator.services.msnp.session import Session
 from emulator.services.web import site
 from emulator.services.web.scene import RelaySessions, Scene
 from emulator.wire import http
 from emulator.wire.context import ServerContext
 from emulator.wire.exchanges import STREAM_SERVERS
-from emulator.wire.msnp import notification
 from emulator.wire.talk import Talk
 
 # service name in the catalog -> what `firstbytes` calls its opening (TCP), or "" for datagrams
@@ -36,10 +37,20 @@ SERVICES: dict[str, tuple[str, ...]] = {
 
 
 def stream_servers(
-    catalog: Catalog, authority: Authority, now: Callable[[], float], entropy: Callable[[int], bytes]
+    catalog: Catalog,
+    authority: Authority,
+    house: House,
+    *,
+    now: Callable[[], float],
+    entropy: Callable[[int], bytes],
+    call_later: gateway.CallLater,
 ) -> dict[str, Callable[[ServerContext], Talk[None]]]:
     """Talk factories of the far end, keyed by what the first bytes say."""
-    gateways = gateway.Gateway()
+
+    def msnp(context: ServerContext) -> Talk[None]:
+        return Session(context, house).talk()
+
+    gateways = gateway.Gateway(lambda context: Session(context, house, over_gateway=True).talk(), call_later)
     relay_sessions = RelaySessions()
 
     def web(context: ServerContext) -> Talk[None]:
@@ -53,11 +64,11 @@ def stream_servers(
             relay_sessions=relay_sessions,
         )
 
-        def handle(request: http.Request) -> http.Answered:
+        def handle(request: http.Request) -> http.Answered | http.Later:
             if request.path == gateway.PATH:
                 return gateways.handle(request, context)
             return site.answer(request, scene)
 
         return http.server(handle)
 
-    return {**STREAM_SERVERS, "http": web, "msnp": notification.server}
+    return {**STREAM_SERVERS, "http": web, "msnp": msnp}

@@ -23,6 +23,7 @@ from emulator.wire.receipt import Endpoint, TlsFacts
 from emulator.wire.talk import Conversation, Talk
 
 IDLE = 120.0  # seconds without a byte, then the connection is closed
+CONNECTIONS = 20_000  # at once; more are closed before a byte is read
 FIRST_BYTES = 16 * 1024  # bytes that may wait before the first-bytes table decides
 
 StreamServers = Mapping[str, Callable[[ServerContext], Talk[None]]]
@@ -192,5 +193,7 @@ class FarEndFactory(protocol.Factory):
     ) -> None:
         self._arguments = (reactor, journal, servers, surroundings, tls)
 
-    def buildProtocol(self, addr: interfaces.IAddress | None) -> FarEnd:
+    def buildProtocol(self, addr: interfaces.IAddress | None) -> FarEnd | None:
+        if len(self._arguments[3].connections) >= CONNECTIONS:
+            return None
         return FarEnd(*self._arguments)

@@ -1,106 +1,21 @@
-"""Switchboard, both ends, in the minimal form: one caller, the emulated contact, P2P messages acknowledged.
+"""The near end of a switchboard session: call the emulated contact, send it P2P messages, wait for its ACK.
 
-Not a service with state: the only other member is the contact that lives here. Source: msnp.md 3, media.md 1.2 to 1.4.
+The far end is a service with state. Source: msnp.md 3, media.md 1.2 to 1.4.
 """
 
 from __future__ import annotations
 
-import hmac
-from collections.abc import Iterator
-
 from emulator.wire import p2p, slp, tags
-from emulator.wire.context import ClientContext, ServerContext
+from emulator.wire.context import ClientContext
 from emulator.wire.errors import WireError
 from emulator.wire.filler import filler
-from emulator.wire.msnp.lines import FROM_CLIENT, Command, expect, line, read, send
-from emulator.wire.talk import Send, Sighting, Talk
+from emulator.wire.msnp.lines import expect, send
+from emulator.wire.talk import Talk
 
 CONTACT = "contact@hotmail.com"
 CONTACT_NAME = "Contact"
 CAPABILITIES = 2007498796
-MESSAGE_LIMIT = 1664  # bytes of one MSG payload, MIME header included (msnp.md 1.7)
 NEGOTIATION, GAME = 0, 4  # AppIDs in the footer
-
-
-def cookie(key: bytes, account: str) -> str:
-    """The CKI cookie of an account: digits and dots, derived so that no table is needed."""
-    raw = hmac.digest(key, b"CKI " + account.encode(), "sha256")
-    return ".".join(str(int.from_bytes(raw[start : start + 4], "big")) for start in (0, 4, 8))
-
-
-def session_id(key: bytes, account: str) -> int:
-    """A session id that fits 31 bits: some clients read it as a signed number (clients.md 5)."""
-    return int.from_bytes(hmac.digest(key, b"SID " + account.encode(), "sha256")[:4], "big") & 0x7FFFFFFF
-
-
-def server(context: ServerContext, first: Command) -> Talk[None]:
-    """A switchboard session whose first command was `first` (USR; ANS needs a state that is not here yet)."""
-    if first.verb != "USR":
-        raise WireError("ANS: nobody was called here")
-    account = first.arg(1)
-    if not hmac.compare_digest(first.arg(2), cookie(context.relay_key, account)):
-        yield from send("911", first.arg(0))
-        return
-    yield Sighting("msnp", tags.from_account(account), {"command": "USR switchboard"})
-    yield from send("USR", first.arg(0), "OK", account, account)
-    contact = _Contact()
-    joined = False
-    while True:
-        command = yield from read(FROM_CLIENT)
-        match command.verb:
-            case "OUT":
-                return
-            case "CAL" if command.arg(1) == CONTACT and joined:
-                yield from send("215", command.arg(0))
-            case "CAL" if command.arg(1) == CONTACT:
-                joined = True
-                yield from send("CAL", command.arg(0), "RINGING", session_id(context.relay_key, account))
-                yield from send("JOI", CONTACT, CONTACT_NAME, CAPABILITIES)
-            case "CAL":
-                yield from send("217", command.arg(0))
-            case "MSG":
-                yield from _message(command, contact, joined=joined)
-            case _:
-                raise WireError(f"{command.verb} in a switchboard session")
-
-
-def _message(command: Command, contact: _Contact, *, joined: bool) -> Talk[None]:
-    trid, flag = command.arg(0), command.arg(1)
-    if len(command.payload) > MESSAGE_LIMIT:
-        raise WireError(f"a message of {len(command.payload)} bytes, limit {MESSAGE_LIMIT}")
-    if not joined:
-        if flag != "U":
-            yield from send("NAK", trid)
-        return
-    if flag in ("A", "D"):
-        yield from send("ACK", trid)
-    for answer in contact.hear(command.payload):
-        yield Send(line("MSG", CONTACT, CONTACT_NAME, payload=answer))
-
-
-class _Contact:
-    """The emulated contact in this session: it acknowledges complete P2P messages, as every client must."""
-
-    def __init__(self) -> None:
-        self._received: dict[int, int] = {}
-        self._identifier = 5000
-
-    def hear(self, payload: bytes) -> Iterator[bytes]:
-        head, blank, body = payload.partition(b"\r\n\r\n")
-        if not blank or b"application/x-msnmsgrp2p" not in head:
-            return
-        if len(body) < p2p.HEADER + 4:
-            raise WireError("a P2P message without header and footer")
-        header = p2p.unpack(body)
-        if header.kind == p2p.ACK:
-            return
-        got = self._received.get(header.identifier, 0) + header.length
-        self._received[header.identifier] = got
-        if len(self._received) > 64:
-            raise WireError("more than 64 P2P messages under way")
-        if got >= header.total:
-            self._identifier += 1
-            yield mime(p2p.acknowledgement(header, self._identifier), body[-4:], to="")
 
 
 def mime(data: bytes, footer: bytes, *, to: str) -> bytes:
