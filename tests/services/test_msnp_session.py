@@ -277,15 +277,6 @@ COMMANDS = (
     b"ADL 7 3\r\n<m>",
     b"OUT",
 )
-    b"PNG",
-    b"CHG 2 NLN 0",
-    b"XFR 3 SB",
-    b"BLP 4 AL",
-    b"PRP 5 MFN x",
-    b"UUX 6 4\r\n<a/>",
-    b"ADL 7 3\r\n<m>",
-    b"OUT",
-)
 
 
 @settings(deadline=None)
