@@ -9,6 +9,7 @@ from pathlib import Path
 import rich_click as click
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
+from rich.markup import escape
 from rich.table import Table
 
 from emulator.catalog import load
@@ -31,7 +32,7 @@ def init(certs: Path | None, replace: bool) -> None:
     with clear_errors():
         directory = locate(certs, Path.cwd(), os.environ)
         Authority.create(directory, load(), now(), replace=replace)
-        console.print(f"[green]made[/] {directory}", highlight=False, soft_wrap=True)
+        console.print(f"[green]made[/] {escape(str(directory))}", highlight=False, soft_wrap=True)
 
 
 @command.command("show")
@@ -66,4 +67,4 @@ def export(certs: Path | None, form: str, output: Path | None) -> None:
             sys.stdout.buffer.write(data)
         else:
             output.write_bytes(data)
-            console.print(f"[green]written[/] {output}", highlight=False, soft_wrap=True)
+            console.print(f"[green]written[/] {escape(str(output))}", highlight=False, soft_wrap=True)

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import rich_click as click
+from rich.markup import escape
 from rich.table import Table
 
 from emulator.catalog import load
@@ -36,7 +37,9 @@ def up(samples: int, seed: str | None, certs: Path | None) -> None:
         seed = checked_seed(seed) or entropy(8).hex()
         arguments = serve_arguments(hosts, join, certs.resolve() if certs else None, seed, samples)
         now_up = state.up(state.serve_command(arguments), ready=join)
-        console.print(f"[green]up[/]  keeper {now_up.keeper}  join file {join}", highlight=False, soft_wrap=True)
+        console.print(
+            f"[green]up[/]  keeper {now_up.keeper}  join file {escape(str(join))}", highlight=False, soft_wrap=True
+        )
         console.print(
             "next: `messenger-lab lab apply scenarios/no-1863.nft`, `messenger-lab run no-1863`", markup=False
         )
@@ -75,4 +78,4 @@ def apply(file: Path) -> None:
     """Load an nft file into the lab's firewall, in place of all its rules."""
     with clear_errors():
         state.apply(file)
-        console.print(f"[green]applied[/] {file}", highlight=False, soft_wrap=True)
+        console.print(f"[green]applied[/] {escape(str(file))}", highlight=False, soft_wrap=True)

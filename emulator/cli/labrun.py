@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from rich.markup import escape
+
 from emulator.catalog import Catalog
 from emulator.cli.results import run_record
 from emulator.cli.terminal import CANNOT_RUN, complain, entropy, now, stderr
@@ -63,11 +65,11 @@ def run_in_lab(
     except LabError as problem:
         if not done:
             complain(str(problem), CANNOT_RUN)
-        stderr.print(f"[bold red]messenger-lab:[/] {problem}", highlight=False, soft_wrap=True)
+        stderr.print(f"[bold red]messenger-lab:[/] {escape(str(problem))}", highlight=False, soft_wrap=True)
     except PassFailed as failed:
         if not done:
             complain(str(failed), failed.code or CANNOT_RUN)
-        stderr.print(f"[bold red]messenger-lab:[/] {failed}", highlight=False, soft_wrap=True)
+        stderr.print(f"[bold red]messenger-lab:[/] {escape(str(failed))}", highlight=False, soft_wrap=True)
     finally:
         line.end()
     rest = [f"{scenario.id}/{one.id}" for _, scenario, one in todo[len(done) :]]

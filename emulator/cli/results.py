@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
+from rich.markup import escape
+
 from emulator import __version__
 from emulator.catalog import Catalog
 from emulator.cli.terminal import console, now, stderr
@@ -54,5 +56,5 @@ def deliver(record: RunRecord, catalog: Catalog, sinks: Sinks) -> int:
         terminal.show(record, catalog, console)
         for name, path in (("JSON", sinks.json), ("JUnit", sinks.junit), ("HTML", sinks.html)):
             if path is not None:
-                stderr.print(f"[dim]{name}:[/] {path}", highlight=False, soft_wrap=True)
+                stderr.print(f"[dim]{name}:[/] {escape(str(path))}", highlight=False, soft_wrap=True)
     return record.exit_code

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 import rich_click as click
+from rich.markup import escape
 from rich.table import Table
 
 from emulator.catalog import load
@@ -105,8 +106,9 @@ def command(
             console.print(
                 f"[green]ready[/]  seed {seed}  samples {samples}  control "
                 + ", ".join(f"{item}:{settings.control_port}" for item in settings.control_addresses)
-                + (f"  join file {join_out}" if join_out and join_out != "-" else ""),
+                + (f"  join file {escape(join_out)}" if join_out and join_out != "-" else ""),
                 highlight=False,
+                soft_wrap=True,
             )
         _until_stopped(reactor, emulator)
 
@@ -167,7 +169,7 @@ def _print(listeners: list[Listener], hosts: dict[str, str], *, quiet: bool) -> 
         if not listener.open:
             costs = ", ".join(listener.rows[:6]) + (" …" if len(listener.rows) > 6 else "")
             stderr.print(
-                f"[bold yellow]not open:[/] {listener.transport} {listener.address}:{listener.port}: {listener.why}"
+                f"[bold yellow]not open:[/] {listener.transport} {listener.address}:{listener.port}: {escape(listener.why)}"
                 f" (costs: {costs or 'nothing documented'})",
                 highlight=False,
                 soft_wrap=True,

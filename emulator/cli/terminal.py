@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 
 from emulator.problems import BadInput, CannotRun
 
@@ -69,7 +70,7 @@ def checked_seed(text: str | None) -> str | None:
 
 def complain(message: str, code: int) -> None:
     """Say what is wrong and leave with `code`."""
-    stderr.print(f"[bold red]messenger-lab:[/] {message}", highlight=False, soft_wrap=True)
+    stderr.print(f"[bold red]messenger-lab:[/] {escape(message)}", highlight=False, soft_wrap=True)
     sys.exit(code)
 
 

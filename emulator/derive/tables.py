@@ -79,11 +79,16 @@ def markdown(rows: Rows) -> str:
 
 
 def refresh(text: str, catalog: Catalog) -> str:
-    """`text` with every table between `<!-- table NAME -->` and `<!-- end -->` made anew. KeyError: unknown table."""
+    """`text` with every table between `<!-- table NAME -->` and `<!-- end -->` made anew.
+
+    Raises KeyError for an unknown table, ValueError for one without its end.
+    """
     pieces = text.split("<!-- table ")
     for at, piece in enumerate(pieces[1:], 1):
         name, _, rest = piece.partition(" -->")
-        after = rest.partition("<!-- end -->")[2]
+        _, end, after = rest.partition("<!-- end -->")
+        if not end:
+            raise ValueError(f"table {name} has no <!-- end -->")
         pieces[at] = f"{name} -->\n{markdown(TABLES[name](catalog, 'en'))}<!-- end -->{after}"
     return "<!-- table ".join(pieces)
 

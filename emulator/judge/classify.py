@@ -138,6 +138,13 @@ TABLE: tuple[Row, ...] = (
     Row("proxy refuses the tunnel", _all(_proxy_said(403, 405), _tunnel), "proxy.connect-denied", "confirmed"),
     Row("proxy forbids", _proxy_said(403, 405, 451), "proxy.denied", "confirmed"),
     Row("proxy fails", _ending("proxy-status", "proxy-failed"), "proxy.error", "confirmed"),
+    Row(
+        "proxy hangs up",
+        _stage("proxy", "reset", "closed", "malformed"),
+        "proxy.error",
+        "likely",  # or a device between here and the proxy
+        lambda e: f"the proxy took the connection and opened no tunnel: {e.near.detail}",
+    ),
     # before a connection
     Row("icmp", _ending("icmp"), "blocked.icmp", "confirmed", _icmp_words, _offender),
     Row("reset at the SYN", _stage("connect", "reset"), "blocked.rst", _both, lambda e: "RST to the SYN"),
@@ -214,6 +221,13 @@ TABLE: tuple[Row, ...] = (
         "blocked.drop.outbound",
         "confirmed",
         lambda e: "the far end never saw the datagram",
+    ),
+    Row(
+        "only the far end could tell",
+        _all(_udp, _ending("completed"), _not(_asked), _not(arrived), lambda e: not e.near.exchanged),
+        "not-tested",
+        "open",
+        lambda e: "nothing comes back by design, and the far end could not be asked",
     ),
     # on an open connection
     Row(

@@ -101,12 +101,15 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def exit_code(self) -> int:
-        """0 all as expected · 1 something not met · 3 undecided, error, or not run · 130 interrupted; 1 wins over 3."""
+        """0 all as expected · 1 something not met · 3 undecided, error, or not run · 130 interrupted.
+
+        An interrupted run is always 130: what is not met then may be so because of the interruption. 1 wins over 3.
+        """
         states = {expectation.state for record in self.passes for expectation in record.expectations}
-        if "not-met" in states:
-            return 1
         if self.interrupted:
             return 130
+        if "not-met" in states:
+            return 1
         if states & {"undecided", "error"} or self.not_run or not self.passes:
             return 3
         if any(record.control == "lost" for record in self.passes):

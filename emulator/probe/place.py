@@ -33,18 +33,28 @@ class Proxy(msgspec.Struct, frozen=True):
 
 def parse_proxy(url: str) -> Proxy:
     """Read `http://[user:password@]host[:port]`. Raises ProxyUrlError."""
-    parts = urlsplit(url)
+    form = "give it as http://[user:password@]host:port"
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise ProxyUrlError(f"--proxy {_shown(url)}: {error}: {form}") from error
     try:
         port = parts.port or 3128
     except ValueError as error:
-        raise ProxyUrlError(f"--proxy {url!r}: impossible port: {error}") from error
+        raise ProxyUrlError(f"--proxy {_shown(url)}: impossible port: {error}") from error
     if parts.scheme != "http" or not parts.hostname:
-        raise ProxyUrlError(f"--proxy {url!r}: give it as http://[user:password@]host:port")
+        raise ProxyUrlError(f"--proxy {_shown(url)}: {form}")
     authorization = ""
     if parts.username is not None:
         pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
         authorization = "Basic " + b64encode(pair.encode()).decode()
     return Proxy(parts.hostname, port, authorization)
+
+
+def _shown(url: str) -> str:
+    """The URL for a message, without what stands before the `@`: a password must not land on a terminal or in a log."""
+    scheme, separator, rest = url.partition("://")
+    return repr(f"{scheme}{separator}…@{rest.rpartition('@')[2]}" if "@" in rest else url)
 
 
 class Place:

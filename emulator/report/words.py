@@ -1,69 +1,89 @@
-"""Words for people, used by terminal and page alike: what stopped a row, which way, whose device. No layout."""
+"""Words for people, used by terminal, JUnit and page alike: symbols, ways, whose device. No layout, no evidence."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+from typing import Literal
 
 import msgspec
 
 from emulator.catalog import Catalog
-from emulator.judge.record import Judged, PassRecord
+from emulator.judge.record import Judged, RunRecord
 from emulator.judge.verdicts import MEANING
 
-WAY = {
-    "blocked.drop.outbound": "on the way out",
-    "blocked.drop.return": "on the way back",
-    "blocked.drop.data": "after the connection was open",
+Way = Literal["out", "back", "both", ""]
+Lane = Literal["through", "swallowed", "refused", "impersonated", "lost", "hurt", "open"]
+
+MARK = {"works": "●", "degraded": "◐", "broken": "○", "not-tested": "?"}
+ASCII_MARK = {"works": "W", "degraded": "D", "broken": "B", "not-tested": "?"}
+STATE_MARK = {"pass": "✓", "part": "◐", "stop": "✕", "open": "?"}
+ASCII_STATE_MARK = {"pass": "+", "part": "~", "stop": "x", "open": "?"}
+STATE_WORD = {"pass": "passes", "part": "passes in part", "stop": "stopped", "open": "undecided"}
+MET_MARK = {"met": "✓", "not-met": "✕", "undecided": "?", "error": "!"}
+MET_WORD = {"met": "met", "not-met": "not met", "undecided": "undecided", "error": "error"}
+
+WAY_WORD: dict[Way, str] = {
+    "out": "on the way out",
+    "back": "on the way back",
+    "both": "out or back",
+    "": "not decided",
+}
+
+EXIT_WORD = {
+    0: "all as expected",
+    1: "some expectation is not met",
+    2: "bad input",
+    3: "could not be decided or run",
+    130: "interrupted",
+}
+
+DIRECTION = (
+    'Every flow was opened from inside to outside: "out" is what the client sends, "back" is the answer to it. '
+    "Connections opened from outside were not tested."
+)
+
+
+class Stopped(msgspec.Struct, frozen=True):
+    """Where a verdict puts the flow: the `lane` of the drawing, and the way (out, back) on which it happened."""
+
+    lane: Lane
+    way: Way
+
+
+PLACE: dict[str, Stopped] = {
+    "error": Stopped("open", ""),
+    "not-tested": Stopped("open", ""),
+    "dns.nxdomain": Stopped("refused", "out"),
+    "dns.refused": Stopped("refused", "out"),
+    "dns.timeout": Stopped("swallowed", "out"),
+    "dns.redirected": Stopped("impersonated", "out"),
+    "proxy.intercepted": Stopped("impersonated", "out"),
+    "proxy.auth-required": Stopped("refused", "out"),
+    "proxy.denied": Stopped("refused", "out"),
+    "proxy.connect-denied": Stopped("refused", "out"),
+    "proxy.error": Stopped("refused", "out"),
+    "blocked.drop.outbound": Stopped("swallowed", "out"),
+    "blocked.drop.return": Stopped("lost", "back"),
+    "blocked.drop.data": Stopped("swallowed", "out"),
+    "blocked.rst": Stopped("refused", "out"),
+    "blocked.icmp": Stopped("refused", "out"),
+    "dpi": Stopped("swallowed", "out"),
+    "tls.intercepted": Stopped("impersonated", "out"),
+    "tls.blocked": Stopped("swallowed", "out"),
+    "tls.downgraded": Stopped("hurt", "both"),
+    "wrong-server": Stopped("impersonated", "out"),
+    "blockpage": Stopped("impersonated", "out"),
+    "modified": Stopped("hurt", "both"),
+    "state-timeout": Stopped("hurt", "both"),
+    "throttled": Stopped("hurt", "both"),
+    "lossy": Stopped("hurt", "both"),
+    "pass": Stopped("through", ""),
+    "unknown": Stopped("open", ""),
 }
 
 
-class RowSummary(msgspec.Struct, frozen=True):
-    """One row of the tables in one pass: how many flows passed, and what stopped the others."""
-
-    row: str
-    passed: int
-    total: int
-    verdicts: tuple[tuple[str, int], ...]  # failing ones, most frequent first
-    devices: tuple[str, ...]
-    example: Judged | None
-    emulated: bool
-
-    @property
-    def state(self) -> str:
-        """ "pass", "part" or "stop"."""
-        if self.passed == self.total:
-            return "pass"
-        return "part" if self.passed else "stop"
-
-    @property
-    def how(self) -> str:
-        """What stopped it, in a few words: `dropped outbound 25×, rst 1×`."""
-        return ", ".join(f"{name} {count}×" if count > 1 else name for name, count in self.verdicts)
-
-
-def rows(record: PassRecord) -> dict[str, RowSummary]:
-    """Summaries by row id, in the order in which flows were planned. Recorded extras do not count."""
-    grouped: dict[str, list[Judged]] = {}
-    for item in record.judged:
-        grouped.setdefault(item.flow.row, []).append(item)
-    return {row: _summary(row, members) for row, members in grouped.items()}
-
-
-def _summary(row: str, members: Sequence[Judged]) -> RowSummary:
-    deciding = [item for item in members if item.flow.decides] or list(members)
-    failing = [item for item in deciding if not item.verdict.passed]
-    counts = Counter(item.verdict.verdict for item in failing)
-    devices = tuple(dict.fromkeys(item.verdict.device for item in failing if item.verdict.device))
-    return RowSummary(
-        row=row,
-        passed=len(deciding) - len(failing),
-        total=len(deciding),
-        verdicts=tuple(counts.most_common()),
-        devices=devices,
-        example=failing[0] if failing else None,
-        emulated=any(item.flow.emulated for item in deciding),
-    )
+def place(verdict: str) -> Stopped:
+    """Lane and way of a verdict; a verdict of a newer classifier counts as undecided."""
+    return PLACE.get(verdict, Stopped("open", ""))
 
 
 def meaning(verdict: str) -> str:
@@ -71,6 +91,42 @@ def meaning(verdict: str) -> str:
     return MEANING.get(verdict, verdict)
 
 
+def whose(item: Judged) -> str:
+    """Whose device stopped the flow, as far as the evidence tells; "" for a flow that passed or is undecided."""
+    verdict = item.verdict.verdict
+    if item.verdict.device:
+        return item.verdict.device
+    if item.flow.via and verdict.startswith("proxy."):
+        return f"proxy {item.flow.via.partition('://')[2] or item.flow.via}"
+    if verdict.startswith("dns."):
+        return "resolver"
+    match place(verdict).lane:
+        case "swallowed" | "lost":
+            return "silent device"
+        case "refused" | "impersonated" | "hurt":
+            return "unnamed device"
+        case _:
+            return ""
+
+
 def feature_name(catalog: Catalog, feature: str, language: str = "en") -> str:
-    """A feature's name."""
+    """A feature's name in `en` or `pt`."""
     return str(getattr(catalog.feature_by_id[feature].name, language))
+
+
+def sentence(record: RunRecord) -> str:
+    """The verdict of the run in one sentence."""
+    total = sum(len(one.expectations) for one in record.passes)
+    met = sum(1 for one in record.passes for item in one.expectations if item.state == "met")
+    passes = f"{len(record.passes)} {'pass' if len(record.passes) == 1 else 'passes'}"
+    counted = f"{met} of {total} expectations met in {passes}"
+    rest = f"; {len(record.not_run)} not run" if record.not_run else ""
+    match record.exit_code:
+        case 0:
+            return f"Everything is as the scenarios say: {counted}."
+        case 1:
+            return f"Not everything is as the scenarios say: {counted}{rest}."
+        case 130:
+            return f"The run was interrupted: {counted}{rest}."
+        case _:
+            return f"The run does not decide everything: {counted}{rest}."

@@ -15,6 +15,7 @@ from pathlib import Path
 from time import monotonic
 
 import msgspec
+from msgspec.structs import replace
 
 from emulator.catalog import Catalog
 from emulator.judge.record import PassRecord, RunRecord
@@ -106,7 +107,7 @@ class LabRunner:
         finally:
             out.unlink(missing_ok=True)
             self._lab.stop_proxy()
-        return record.passes[0]
+        return replace(record.passes[0], firewall=scenario.firewall)
 
     def _proxy(self, scenario: Scenario, wanted: Pass) -> str:
         configuration = scenario.proxy_path(wanted)

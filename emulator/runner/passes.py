@@ -89,22 +89,27 @@ class Runner:
             credentials=credentials,
             leaks=scenario.leaks,
         )
-        control: Control | None = Control(self._reactor, self._join)
+        channel = Control(self._reactor, self._join)
+        control: Control | None = None
         run, problem, watched = "", "", False
         closed: dict[tuple[str, int], str] = {}
         try:
-            assert control is not None
-            await control.open()
-            opened = await control.start_run(
+            await channel.open()
+            opened = await channel.start_run(
                 RunStart(options.vantage, self._catalog.digest, options.samples, options.seed, scenario.leaks)
             )
+            control = channel
             run, watched = opened.run, opened.watched
             closed = _closed(opened.listeners)
             notes += [f"the far end does not listen on {place[0]}/{place[1]}: {why}" for place, why in closed.items()]
         except ControlLost as lost:
             problem = f"the control channel was never up: {lost}"
-            control = None
+        finally:
+            if control is None:
+                channel.close()
         self._survey = Survey(place, self._catalog, flows, control, run, self._progress, closed)
+        if self.stopped:  # while the control channel was opened
+            self._survey.stop(self.stopped)
         try:
             surveyed = await self._survey.run()
         finally:
@@ -133,7 +138,7 @@ class Runner:
             title=scenario.title.en,
             about=scenario.about,
             name=wanted.id if len(scenario.passes) > 1 else "",
-            firewall=scenario.firewall,
+            firewall="",  # unknown from here: the lab writes in what it loaded
             proxy=options.proxy.label if options.proxy else "",
             credentials=wanted.credentials == "right",
             vantage=options.vantage,
