@@ -78,7 +78,7 @@ def drawing(record: PassRecord) -> Drawing:
         outside=_addresses(
             [item.observation.remote.address for item in record.judged if item.observation.remote and not item.flow.via]
         ),
-        device=record.firewall,
+        device=record.firewall or "device under test",
         proxy=record.proxy.partition("://")[2] or record.proxy,
     )
 
