@@ -23,7 +23,7 @@ from emulator.problems import CannotRun
 from emulator.services import dns
 from emulator.services.control import ControlResource
 from emulator.services.journal import Journal
-from emulator.services.listeners import Listeners
+from emulator.services.listeners import Listeners, why_not
 from emulator.services.msnp.house import House
 from emulator.services.msnp.residents import Resident
 from emulator.services.operations import Operations
@@ -122,7 +122,7 @@ class Emulator:
             except error.CannotListenError as problem:
                 raise CannotServe(
                     f"the control channel cannot listen on {address}:{self._settings.control_port}: "
-                    f"{problem.socketError}. Give another --control-port, or stop what is there."
+                    f"{why_not(problem, 'tcp', self._settings.control_port)}; or give another --control-port."
                 ) from problem
         if self._settings.socket is not None:
             self._settings.socket.unlink(missing_ok=True)

@@ -117,12 +117,13 @@ class Listeners:
 
     def _failed(self, transport: Transport, address: str, port: int, problem: error.CannotListenError) -> Listener:
         rows = tuple(self._catalog.rows_on(transport, port))
-        listener = Listener(transport, address, port, False, rows, _why(problem, transport, port))
+        listener = Listener(transport, address, port, False, rows, why_not(problem, transport, port))
         self._table[(transport, address, port)] = listener
         return listener
 
 
-def _why(problem: error.CannotListenError, transport: str, port: int) -> str:
+def why_not(problem: error.CannotListenError, transport: str, port: int) -> str:
+    """Why a port cannot be listened on, and the remedy."""
     number = getattr(cast(Any, problem).socketError, "errno", None)
     if number == errno.EADDRINUSE:
         return f"{transport} {port} is taken by another program: stop it, or serve on another address (--address)"

@@ -36,10 +36,10 @@ class BoardSession:
             while self._me is not None:
                 command = yield from read(FROM_CLIENT)
                 reply = self._handle(command)
-                self._house.settle()
                 if reply is None:
                     return
                 self._context.push(reply)
+                self._house.settle()
         finally:
             if self._me is not None:
                 self._house.unseat(self._session, self._me)

@@ -79,15 +79,19 @@ class House:
         """Everybody signed in as this account, oldest first."""
         return tuple(self._listeners.get(fold(address), {}).values())
 
+    def keep(self) -> None:
+        """Write what changed. Call it before an answer leaves that rests on it."""
+        if self.world.unwritten:
+            self._flush()
+
     def settle(self) -> None:
-        """Call after every command and before its answer leaves: keep what changed, tell who must know."""
+        """Call after every command: keep what changed, tell who must know (after the answer, if order matters)."""
         if self._settling:
             return  # a listener's own reaction; the outer call goes on with it
         self._settling = True
         try:
             for _ in range(100):
-                if self.world.unwritten:
-                    self._flush()
+                self.keep()
                 notices = self.world.take_notices()
                 if not notices:
                     return

@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Callable
 
 from emulator.services.msnp import profile
+from emulator.services.msnp.bands import Bands
 from emulator.services.msnp.board import BoardSession
 from emulator.services.msnp.house import House
 from emulator.wire import challenge, sso, tags
@@ -65,8 +66,9 @@ class Session:
                 if command.verb == "USR" and command.args[2:3] == ("I",):
                     yield Sighting("msnp", tags.from_account(command.arg(3)), {"command": "USR I"})
                 reply = self._handler(command)(command)
-                self._house.settle()
+                self._house.keep()
                 self._context.push(reply)
+                self._house.settle()
                 if self._over:
                     return
                 command = yield from read(FROM_CLIENT)
@@ -98,7 +100,9 @@ class Session:
         }
         if dialect.personal:
             table["UUX"] = self._uux
-        if dialect.lists == "soap":
+        if dialect.lists != "soap":
+            table |= Bands(self._house.world, self._address, dialect).table()
+        else:
             table |= {"ADL": self._adl, "RML": self._rml, "UUN": self._uun}
         if dialect.networks or dialect.prefixed:
             table["FQY"] = self._fqy
@@ -373,7 +377,9 @@ class Session:
                     payload = profile.personal(look, self._dialect)
                     self._context.push(presence.personal(self._dialect, look.address, payload))
             case ReverseChanged():
-                if self._dialect.lists == "soap":
+                if self._dialect.lists != "soap":
+                    self._context.push(Bands(self._house.world, self._address, self._dialect).pushed(notice))
+                else:
                     item = lists.Item(notice.by, lists.REVERSE, 1, presence.encode(notice.name) if notice.added else "")
                     verb = "ADL" if notice.added else "RML"
                     self._context.push(line(verb, 0, payload=lists.write((item,))))
