@@ -31,6 +31,7 @@ from emulator.cli.terminal import (
 from emulator.derive.shared import shared_addresses
 from emulator.net.descriptors import raise_limit
 from emulator.services.emulator import Emulator, Settings
+from emulator.store.casting import find_cast
 from emulator.wire import join as join_file
 from emulator.wire.control import Listener
 
@@ -48,6 +49,12 @@ from emulator.wire.control import Listener
 @click.option("--seed", metavar="HEX", help="Seed of the sampled ports (default: random, printed).")
 @click.option("--samples", type=click.IntRange(0, 512), default=8, show_default=True, help="Random ports per range.")
 @click.option("--socket", type=click.Path(path_type=Path), help="Control API on this Unix socket as well.")
+@click.option(
+    "--state", type=click.Path(path_type=Path), help="Keep accounts and messages in this file (else: memory)."
+)
+@click.option(
+    "--cast", "cast_file", metavar="FILE", help="TOML file with the accounts (default: alice, bob and friends)."
+)
 @click.option("--quiet", is_flag=True, help="Only say what does not work.")
 def command(
     address: str | None,
@@ -62,6 +69,8 @@ def command(
     seed: str | None,
     samples: int,
     socket: Path | None,
+    state: Path | None,
+    cast_file: str | None,
     quiet: bool,
 ) -> None:
     """Impersonate the Messenger network until Ctrl-C.
@@ -86,10 +95,12 @@ def command(
             seed=seed,
             samples=samples,
             socket=socket,
+            state=state,
         )
+        cast = find_cast(cast_file, cwd=Path.cwd())
         from twisted.internet import reactor  # the one place (with `run`) where a reactor is chosen
 
-        emulator = Emulator(reactor, catalog, authority, settings, now=now, entropy=entropy)
+        emulator = Emulator(reactor, catalog, authority, settings, cast, now=now, entropy=entropy)
         listeners = emulator.start()
         if not any(listener.open for listener in listeners):
             _print(listeners, hosts, quiet=False)
@@ -169,8 +180,8 @@ def _print(listeners: list[Listener], hosts: dict[str, str], *, quiet: bool) -> 
         if not listener.open:
             costs = ", ".join(listener.rows[:6]) + (" …" if len(listener.rows) > 6 else "")
             stderr.print(
-                f"[bold yellow]not open:[/] {listener.transport} {listener.address}:{listener.port}: {escape(listener.why)}"
-                f" (costs: {costs or 'nothing documented'})",
+                f"[bold yellow]not open:[/] {listener.transport} {listener.address}:{listener.port}: "
+                f"{escape(listener.why)} (costs: {costs or 'nothing documented'})",
                 highlight=False,
                 soft_wrap=True,
             )

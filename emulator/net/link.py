@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 class LinkEnded(Exception):
-    """The stream ended before the talk did. `how` is "closed", "reset", "tls" or "fault" (ours); `detail` says what in words."""
+    """The stream ended before the talk did. `how`: "closed", "reset", "tls" or "fault" (ours); `detail` in words."""
 
     def __init__(self, how: str, detail: str) -> None:
         super().__init__(f"{how}: {detail}")

@@ -25,11 +25,12 @@ from emulator.services.control import ControlResource
 from emulator.services.journal import Journal
 from emulator.services.listeners import Listeners, why_not
 from emulator.services.msnp.house import House
-from emulator.services.msnp.residents import Resident
+from emulator.services.msnp.residents import move_in
 from emulator.services.operations import Operations
 from emulator.services.registry import stream_servers
 from emulator.services.stream import FarEndFactory
 from emulator.services.surroundings import Surroundings
+from emulator.store.database import Store
 from emulator.wire import join as join_file
 from emulator.wire.context import ServerContext
 from emulator.wire.control import Listener
@@ -37,6 +38,7 @@ from emulator.wire.datagram import Answered
 from emulator.wire.exchanges import answer_datagram
 from emulator.wire.join import Join
 from emulator.wire.turn import Allocations
+from emulator.world.cast import Cast
 from emulator.world.world import World
 
 LIFETIME = 24 * 3600.0  # seconds that a join file is good for
@@ -47,7 +49,10 @@ class CannotServe(CannotRun):
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """How to serve. `addresses` maps hosts, `peer` and `second`; `control` are addresses for the control channel."""
+    """How to serve. `addresses` maps hosts, `peer` and `second`; `control` are addresses for the control channel.
+
+    `state`: file in which the world is kept; None keeps it in memory.
+    """
 
     addresses: dict[str, str]
     bind: str
@@ -58,6 +63,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     seed: str
     samples: int
     socket: Path | None = None
+    state: Path | None = None
 
 
 class Emulator:
@@ -69,6 +75,7 @@ class Emulator:
         catalog: Catalog,
         authority: Authority,
         settings: Settings,
+        cast: Cast,
         *,
         now: Callable[[], float],
         entropy: Callable[[int], bytes],
@@ -93,9 +100,12 @@ class Emulator:
         )
         self._allocations = Allocations()
         contexts = TlsContexts(authority)
-        self._world = World(now=now, entropy=entropy, open_accounts=True)
-        self._house = House(self._world, self._keep)
-        Resident(self._house)
+        self._store = Store.open(settings.state)
+        world = World(now=now, entropy=entropy, open_accounts=True)
+        self._store.load(world)
+        cast.populate(world)
+        self._house = House(world, self._store.flush)
+        move_in(self._house)
         servers = stream_servers(
             catalog, authority, self._house, now=now, entropy=entropy, call_later=reactor.callLater
         )
@@ -142,6 +152,7 @@ class Emulator:
                 await stopped
         if self._settings.socket is not None:
             self._settings.socket.unlink(missing_ok=True)
+        self._store.close()
 
     def join(self) -> Join:
         """The join data of this emulator."""
@@ -166,10 +177,6 @@ class Emulator:
 
     def _answer(self, data: bytes, context: ServerContext) -> Answered | None:
         return answer_datagram(data, context, self._allocations)
-
-    def _keep(self) -> None:
-        """Write what changed; the world is in memory alone so far."""
-        self._world.take_changes()
 
     def _names(self) -> Listener:
         address, port = self._settings.dns_address, self._settings.dns_port

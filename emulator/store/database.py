@@ -175,7 +175,7 @@ def _prepare(connection: sqlite3.Connection, name: str) -> None:
     connection.execute("PRAGMA locking_mode = EXCLUSIVE")
     application = connection.execute("PRAGMA application_id").fetchone()[0]
     version = connection.execute("PRAGMA user_version").fetchone()[0]
-    tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    tables = [row[0] for row in connection.execute("SELECT name FROM sqlite_master ORDER BY name")]
     if application not in (0, APPLICATION) or (tables and application != APPLICATION):
         raise BadInput(f"{name}: a database of another program: name another file")
     if version > FORMAT:
@@ -184,6 +184,8 @@ def _prepare(connection: sqlite3.Connection, name: str) -> None:
     problem = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     if problem != "ok":
         raise BadInput(_damaged(name, problem))
+    if tables and tables != ["journal", "snapshot"]:
+        raise BadInput(_damaged(name, f"its tables are {tables}"))
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("BEGIN EXCLUSIVE")

@@ -7,7 +7,7 @@ from itertools import count
 from typing import Any
 
 from emulator.services.msnp.house import House
-from emulator.services.msnp.residents import Resident
+from emulator.services.msnp.residents import move_in
 from emulator.services.msnp.session import Session
 from emulator.wire.context import ClientContext, ServerContext
 from emulator.wire.receipt import Endpoint
@@ -68,7 +68,7 @@ class Service:
         self.entropy: Callable[[int], bytes] = lambda size: (next(numbers)).to_bytes(size, "big")
         self.world = World(now=lambda: NOW, entropy=self.entropy, open_accounts=True)
         self.house = House(self.world, lambda: self.world.take_changes() and None)
-        Resident(self.house)
+        move_in(self.house)
 
     def line(self) -> Line:
         """A new connection."""

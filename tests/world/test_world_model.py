@@ -45,12 +45,25 @@ class Machine(RuleBasedStateMachine):
         self.view: dict[tuple[str, str], str] = {}  # what each watcher was told about each subject
         self.reverse: dict[tuple[str, str], bool] = {}
 
-    @initialize()
-    def begin(self) -> None:
+    @initialize(listed=st.sets(st.tuples(people, people)), grouped=st.sets(people), away=st.sets(people))
+    def begin(self, listed: set[tuple[str, str]], grouped: set[str], away: set[str]) -> None:
+        """A society that is under way already, so that short runs find something to change."""
         for name in NAMES[:3]:
             self.world.accounts.create(name, "opal-Kite7")
         for name in PROBES:
             self.world.account(name)
+        for one in sorted(grouped - {NAMES[3]}):
+            self.world.books.add_group(one, "a")
+        for one, other in sorted(listed):
+            if one != other and NAMES[3] not in (one, other):
+                contact = self.world.books.add_contact(one, other, allow=True)
+                for group in self.pick(one, "groups", 0):
+                    self.world.books.put_in_group(one, contact.id, group.id)
+        for one in sorted(set(NAMES[:3] + PROBES) - away):
+            self.world.presence.sign_in(one, 15)
+            self.change_status(one, "NLN", "")
+        for one in NAMES[:3]:
+            self.synchronise(one)
 
     def attempt(self, operation: Any, *args: Any, **kwargs: Any) -> None:
         before = dump(self.world)
@@ -266,7 +279,8 @@ class Machine(RuleBasedStateMachine):
 
     def pick(self, one: str, what: str, number: int) -> list[Any]:
         account = self.world.find(one)
-        return [] if account is None else list(getattr(account, what).values())[number : number + 1]
+        there = [] if account is None else list(getattr(account, what).values())
+        return [there[number % len(there)]] if there else []
 
 
 def comparable(data: str) -> object:
@@ -279,6 +293,6 @@ def comparable(data: str) -> object:
 
 
 Machine.TestCase.settings = settings(
-    max_examples=60, stateful_step_count=60, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=150, stateful_step_count=50, deadline=None, suppress_health_check=list(HealthCheck)
 )
 TestModel = Machine.TestCase

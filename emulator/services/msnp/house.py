@@ -48,7 +48,7 @@ class Member(Protocol):
 class House:
     """The live side of one world. `flush` writes what is to be kept; no answer leaves before it."""
 
-    def __init__(self, world: World, flush: Callable[[], None]) -> None:
+    def __init__(self, world: World, flush: Callable[[], object]) -> None:
         self.world = world
         self._flush = flush
         self._listeners: dict[str, dict[int, Listener]] = {}

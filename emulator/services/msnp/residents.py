@@ -15,6 +15,18 @@ from emulator.world.rendezvous import Invitation, Participant
 
 DIALECT = 15
 MESSAGES = 64  # P2P messages under way in one session
+ECHO = "echo@"  # residents whose address begins so repeat text and nudges
+REPEATED = (b"text/plain", b"text/x-msnmsgr-datacast")
+
+
+def move_in(house: House) -> list[Resident]:
+    """Bring every resident of the world online but hidden ones, and the contact that probes call."""
+    residents = [Resident(house)]
+    for address in house.world.addresses():
+        account = house.world.account(address)
+        if account.resident and not account.hidden and not house.at(address):
+            residents.append(Resident(house, account.address, account.name))
+    return residents
 
 
 class Resident:
@@ -26,6 +38,7 @@ class Resident:
         if world.find(address) is None:
             world.accounts.create(address, "", name=name, resident=True)
         self._address = address
+        self._echoes = address.startswith(ECHO)
         self._arrival = world.presence.sign_in(address, DIALECT)
         world.presence.set_status(self._arrival.place.id, "NLN", capabilities=CAPABILITIES)
         house.enter(self._arrival.place, self)
@@ -45,7 +58,7 @@ class Resident:
         """Take the call."""
         boards = self._house.world.switchboards
         session, me, _ = boards.answer(self._address, invitation.cookie, invitation.session)
-        self._house.seat(session.id, me, _Guest(self._house, session.id, me))
+        self._house.seat(session.id, me, _Guest(self._house, session.id, me, echoes=self._echoes))
 
     def hand(self, sender: str, kind: int, payload: bytes) -> None:
         """A request for a shared folder is accepted (emulated beyond the ACK)."""
@@ -58,8 +71,9 @@ class Resident:
 class _Guest:
     """The resident in one switchboard session."""
 
-    def __init__(self, house: House, session: int, me: Participant) -> None:
+    def __init__(self, house: House, session: int, me: Participant, *, echoes: bool) -> None:
         self._house = house
+        self._echoes = echoes
         self._session = session
         self._me = me
         self._received: dict[int, int] = {}
@@ -74,8 +88,11 @@ class _Guest:
             self._house.unseat(self._session, self._me)
 
     def message(self, sender: Participant, payload: bytes) -> None:
-        """Acknowledge a complete P2P message, as every client must."""
+        """Acknowledge a complete P2P message, as every client must; an echo contact repeats what people say."""
         head, blank, body = payload.partition(b"\r\n\r\n")
+        if self._echoes and any(kind in head for kind in REPEATED):
+            self._house.say(self._session, self._me, payload)
+            return
         if not blank or b"application/x-msnmsgrp2p" not in head or len(body) < p2p.HEADER + 4:
             return
         try:
