@@ -8,12 +8,12 @@ from pathlib import Path
 import emulator
 from emulator.world.cast import Cast, CastError, load_cast
 
-FOLDER = "scenarios"
-NAME = "cast.toml"
+FOLDER = "scenarios/casts"  # not beside the scenarios: a cast is none
+NAME = "default.toml"
 
 
 def find_cast(spec: str | None = None, *, cwd: Path) -> Cast:
-    """The cast in the file `spec`; without one, `scenarios/cast.toml` below `cwd`, else the one that ships.
+    """The cast in the file `spec`; without one, `scenarios/casts/default.toml` below `cwd`, else the one that ships.
 
     Raises CastError: no such file, unreadable, or malformed.
     """

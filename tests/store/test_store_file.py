@@ -227,11 +227,11 @@ def test_places_where_no_file_can_be(tmp_path: Path) -> None:
 
 def test_a_cast_is_found(tmp_path: Path) -> None:
     assert "alice@example.com" in [one.address for one in find_cast(cwd=tmp_path).people]
-    (tmp_path / "scenarios").mkdir()
-    mine = tmp_path / "scenarios" / "cast.toml"
+    (tmp_path / "scenarios" / "casts").mkdir(parents=True)
+    mine = tmp_path / "scenarios" / "casts" / "default.toml"
     mine.write_text('format = 1\n[[account]]\naddress = "me@example.com"\npassword = "x"\n')
     assert [one.address for one in find_cast(cwd=tmp_path).people] == ["me@example.com"]
-    assert find_cast("scenarios/cast.toml", cwd=tmp_path).people == find_cast(str(mine), cwd=Path("/")).people
+    assert find_cast("scenarios/casts/default.toml", cwd=tmp_path).people == find_cast(str(mine), cwd=Path("/")).people
     for spec, words in (("none.toml", "name another file"), ("scenarios", "name another file")):
         with pytest.raises(BadInput, match=words):
             find_cast(spec, cwd=tmp_path)

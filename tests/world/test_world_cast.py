@@ -13,7 +13,7 @@ from emulator.problems import BadInput
 from emulator.wire import oim, tags
 from emulator.world import World, load_cast, picture
 
-SHIPPED = Path(__file__).parents[2] / "scenarios" / "cast.toml"
+SHIPPED = Path(__file__).parents[2] / "scenarios" / "casts" / "default.toml"
 ONE = 'format = 1\n[[account]]\naddress = "a@example.com"\npassword = "x"\n'
 TWO = ONE + '[[account]]\naddress = "b@example.com"\npassword = "x"\n'
 

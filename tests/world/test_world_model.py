@@ -206,6 +206,7 @@ class Machine(RuleBasedStateMachine):
         for member in lists.gone:
             copy.members.pop((member.role, member.key), None)
         copy.members |= {(member.role, member.key): member for member in lists.members}
+        assert not {(one.role, one.key) for one in lists.gone} & {(one.role, one.key) for one in lists.members}
         copy.book_at, copy.lists_at = book.changed, lists.changed
         assert copy.contacts == {contact.id: contact for contact in account.contacts.values()}
         assert copy.groups == account.groups

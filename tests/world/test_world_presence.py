@@ -109,6 +109,10 @@ def test_blocking_looks_like_going_offline() -> None:
     assert told(world) == [(bob, alice, "NLN", True, True)]
     world.lists.remove_member(alice, "Allow", bob)
     assert told(world) == []
+    world.lists.add_member(alice, "Block", bob)
+    assert told(world) == [(bob, alice, "FLN", True, False)]
+    world.lists.remove_member(alice, "Block", bob)
+    assert told(world) == [(bob, alice, "NLN", True, True)]
     world.accounts.set_privacy(alice, "BL")
     assert told(world) == [(bob, alice, "FLN", True, False)]
     assert [*world.presence.audience(alice)] == [carol]
