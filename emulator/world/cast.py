@@ -141,7 +141,9 @@ def load_cast(text: str, source: Path, *, read: Callable[[Path], bytes] = Path.r
     try:
         raw = msgspec.toml.decode(text, type=_File)
     except msgspec.ValidationError as error:
-        raise CastError(f"{source}: {error}. Compare with the cast that ships (scenarios/casts/default.toml).") from error
+        raise CastError(
+            f"{source}: {error}. Compare with the cast that ships (scenarios/casts/default.toml)."
+        ) from error
     except msgspec.DecodeError as error:
         raise CastError(f"{source}: not TOML: {error}. Mend that line.") from error
     return _Reader(source, raw).cast(read)

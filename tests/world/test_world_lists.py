@@ -71,6 +71,30 @@ def test_who_is_known_already_is_not_asked() -> None:
         assert world.lists.members(bob, "Reverse")
 
 
+def test_listing_somebody_is_an_answer() -> None:
+    world = made()
+    alice, bob = people(world, "alice", "bob")
+    world.books.add_contact(alice, bob)
+    seen = world.memberships_since(bob, 0).changed
+    world.books.add_contact(bob, alice)
+    assert not world.lists.members(bob, "Pending")
+    assert not world.lists.members(alice, "Pending")
+    delta = world.memberships_since(bob, seen)
+    assert [one.role for one in delta.gone] == ["Pending"]
+    assert delta.members == ()
+
+
+def test_a_removal_that_was_undone_is_no_removal() -> None:
+    world = made()
+    alice, bob = people(world, "alice", "bob")
+    world.lists.add_member(alice, "Allow", bob)
+    seen = world.memberships_since(alice, 0).changed
+    world.lists.remove_member(alice, "Allow", bob)
+    world.lists.add_member(alice, "Allow", bob)
+    delta = world.memberships_since(alice, seen)
+    assert (delta.gone, [one.address for one in delta.members]) == ((), [bob])
+
+
 def test_pending_can_be_declined_by_name_or_number_and_is_withdrawn() -> None:
     for way in ("name", "number", "withdrawn", "messenger off"):
         world = made()
@@ -182,6 +206,26 @@ def test_limits_of_an_address_book() -> None:
     with pytest.raises(errors.GroupExists):
         world.books.rename_group(alice, world.books.group_numbered(alice, 7).id, "G3")
     assert world.books.rename_group(alice, world.books.group_numbered(alice, 4).id, "G3").name == "G3", "its own name"
+
+
+def test_a_contact_in_several_groups() -> None:
+    world = made()
+    alice, bob = people(world, "alice", "bob")
+    one, two = (world.books.add_group(alice, name) for name in ("one", "two"))
+    contact = world.books.add_contact(alice, bob, groups=[one.id, "{" + one.id.upper() + "}"])
+    assert contact.groups == (one.id,)
+    assert world.books.put_in_group(alice, contact.id, two.id).groups == (one.id, two.id)
+    with pytest.raises(errors.ContactExists) as there:
+        world.books.put_in_group(alice, contact.id, two.id)
+    assert there.value.contact == contact.id
+    assert world.books.take_from_group(alice, contact.id, one.id).groups == (two.id,)
+    with pytest.raises(errors.NotInGroup) as absent:
+        world.books.take_from_group(alice, contact.id, one.id)
+    assert absent.value.msnp == 225
+    world.books.remove_group(alice, two.id)
+    assert world.books.contact_of(alice, bob).groups == ()
+    with pytest.raises(errors.NoSuchGroup):
+        world.books.put_in_group(alice, contact.id, two.id)
 
 
 def test_friendly_names_count_encoded() -> None:
