@@ -13,10 +13,12 @@ from collections.abc import Sequence
 from typing import Any
 
 VOID = "198.51.100.9"  # routed into nothing: silence for every protocol, with no device that says so
+# Probe and emulator share one loopback: source ports stay where the seeds of the tests draw no sample to listen on.
 WIRING = """
 ip link set lo up &&
 ip link add void type veth peer name sink && ip link set sink up && ip link set void up arp off &&
 ip address add 198.51.100.1/24 dev void &&
+echo 42800 47700 > /proc/sys/net/ipv4/ip_local_port_range &&
 echo ready && exec sleep infinity
 """
 

@@ -18,6 +18,7 @@ from emulator.catalog import Catalog
 from emulator.derive.names import certificate_names, covered, fold, is_host_name, permitted_domains
 from emulator.pki.leaves import Leaves
 from emulator.pki.moments import DAY, moment
+from emulator.pki.persons import issue_person
 from emulator.pki.root import constraints, make_root
 from emulator.pki.store import REMEDY, CertificateError, Revocation, Store
 
@@ -115,6 +116,14 @@ class Authority:
         if self._default is None:
             self._default = self._leaves.issue(self._default_names)
         return self._pair(self._default)
+
+    def sign_request(self, request: bytes, name: str, now: float) -> bytes:
+        """Certificate (DER) of a person for the key in a certificate request (PKCS#10, DER), valid for 30 days.
+
+        `name` becomes the common name; of the request only its key counts. Raises ValueError for one that is malformed,
+        not signed with its own key, or whose key is unfit.
+        """
+        return issue_person(self._root, self._key, request, name, now)
 
     def revoke(self, serial: int, now: float) -> None:
         """Put a leaf's serial number on the revocation list, for good."""

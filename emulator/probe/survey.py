@@ -37,7 +37,10 @@ Progress = Callable[[int, int], None]
 
 
 class Surveyed(msgspec.Struct, frozen=True):
-    """What a survey found. `tags` are (protocol, hex tag) by flow id; `checks` the far end's dials of itself."""
+    """What a survey found. `tags` are (protocol, hex tag) by flow id; `before`, `after` the far end's dials of itself.
+
+    `last_good`: when the far end was last asked with success, in seconds of the place's clock.
+    """
 
     flows: tuple[Flow, ...]
     observations: dict[str, Observation]
@@ -48,12 +51,19 @@ class Surveyed(msgspec.Struct, frozen=True):
     before: tuple[Check, ...] = ()
     after: tuple[Check, ...] = ()
     seconds: float = 0.0
+    last_good: float = 0.0
+
+    def control_of(self, observation: Observation) -> ControlState:
+        """The control channel as it was for one flow: what ended well before it was lost has been asked for."""
+        if self.control == "lost" and observation.ended + HEARTBEAT <= self.last_good:
+            return "up"
+        return self.control
 
 
 class Survey:
     """One survey. `control` is None when the control channel was never up.
 
-    `closed` are (transport, port) that the far end cannot listen on, and why: flows there are not tried.
+    `closed` are ids of flows to where the far end cannot listen, and why: they are not tried.
     """
 
     def __init__(
@@ -64,7 +74,7 @@ class Survey:
         control: Control | None,
         run: str,
         progress: Progress,
-        closed: Mapping[tuple[str, int], str],
+        closed: Mapping[str, str],
     ) -> None:
         self._place = place
         self._catalog = catalog
@@ -105,6 +115,7 @@ class Survey:
             before,
             after,
             self._place.clock() - started,
+            self._last_good,
         )
 
     def stop(self, why: str) -> None:
@@ -128,14 +139,16 @@ class Survey:
 
     async def _try_all(self) -> None:
         """All at once: the time of a survey is that of its slowest time-out."""
-        discard = next((flow for flow in self._flows if flow.exchange == "discard"), None)
+        tried = [flow for flow in self._flows if flow.id not in self._closed]
+        discard = next((flow for flow in tried if flow.exchange == "discard"), None)
+        shared = discard is not None and any(flow.exchange == "echo-udp" for flow in tried)  # one socket for both
         work: list[Coroutine[Any, Any, None]] = []
         for flow in self._flows:
-            why = self._closed.get((flow.transport, flow.port))
+            why = self._closed.get(flow.id)
             if why is not None:
                 self._observations[flow.id] = not_started(flow, f"the far end does not listen there: {why}")
                 continue
-            if flow is discard and any(other.exchange == "echo-udp" for other in self._flows):
+            if flow is discard and shared:
                 continue
             work.append(self._try(flow, discard if flow.exchange == "echo-udp" else None))
         pending = iter(work)

@@ -5,13 +5,14 @@ Knows no lab: the firewall is whatever stands between.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
 
 from emulator.catalog import Catalog
 from emulator.judge import classify, evidence, outcome
+from emulator.judge.flow import Flow
 from emulator.judge.record import Judged, PassRecord
 from emulator.judge.verdicts import Verdict
 from emulator.pki.tls import client_context
@@ -25,6 +26,7 @@ from emulator.wire.control import Listener, RunStart
 from emulator.wire.join import Join
 
 DEFAULT_TIMEOUT = 3.0  # seconds for one stage of a flow
+ANY = "0.0.0.0"  # a listener on all addresses of the far end
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,7 +94,7 @@ class Runner:
         channel = Control(self._reactor, self._join)
         control: Control | None = None
         run, problem, watched = "", "", False
-        closed: dict[tuple[str, int], str] = {}
+        closed: dict[str, str] = {}
         try:
             await channel.open()
             opened = await channel.start_run(
@@ -100,8 +102,9 @@ class Runner:
             )
             control = channel
             run, watched = opened.run, opened.watched
-            closed = _closed(opened.listeners)
-            notes += [f"the far end does not listen on {place[0]}/{place[1]}: {why}" for place, why in closed.items()]
+            closed = closed_flows(flows, self._join, opened.listeners)
+            missing = {(one.transport, one.port): one.why for one in opened.listeners if not one.open}
+            notes += [f"the far end does not listen on {kind}/{port}: {why}" for (kind, port), why in missing.items()]
         except ControlLost as lost:
             problem = f"the control channel was never up: {lost}"
         finally:
@@ -166,21 +169,24 @@ def judge(surveyed: Surveyed, *, watched: bool) -> tuple[Judged, ...]:
     for flow in surveyed.flows:
         observation = surveyed.observations[flow.id]
         protocol, tag = surveyed.tags[flow.id]
-        known = index.evidence(flow, observation, protocol, tag, surveyed.control, watched=watched)
+        control = surveyed.control_of(observation)
+        known = index.evidence(flow, observation, protocol, tag, control, watched=watched)
         verdict: Verdict = classify.classify(known)
         ids = tuple(receipt.id for receipt in known.receipts)
         judged.append(Judged(flow, observation, verdict, protocol, tag, known.joined_by, ids))
     return tuple(judged)
 
 
-def _closed(listeners: tuple[Listener, ...]) -> dict[tuple[str, int], str]:
-    """Ports that nothing at the far end listens on, and why."""
-    open_ports = {(one.transport, one.port) for one in listeners if one.open}
-    return {
-        (one.transport, one.port): one.why
-        for one in listeners
-        if not one.open and (one.transport, one.port) not in open_ports
-    }
+def closed_flows(flows: Iterable[Flow], join: Join, listeners: Iterable[Listener]) -> dict[str, str]:
+    """Ids of flows to where the far end could not listen, and why. The same port may be open on another address."""
+    known = {(one.transport, one.address, one.port): one for one in listeners}
+    closed = {}
+    for flow in flows:
+        for address in (join.address(flow.host), ANY):
+            listener = known.get((flow.transport, address, flow.port))
+            if listener is not None and not listener.open:
+                closed[flow.id] = listener.why
+    return closed
 
 
 def _used(surveyed: Surveyed, judged: tuple[Judged, ...]) -> list[Any]:

@@ -62,6 +62,9 @@ def stream_servers(
             crl=lambda: authority.crl(now()),
             catalog=catalog,
             relay_sessions=relay_sessions,
+            world=house.world,
+            settle=house.settle,
+            sign_request=lambda request, name: authority.sign_request(request, name, now()),
         )
 
         def handle(request: http.Request) -> http.Answered | http.Later:

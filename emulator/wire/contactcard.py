@@ -47,11 +47,19 @@ def request(ticket: str, cid: int) -> bytes:
     return soap.envelope(el("GetXmlFeed", info, at=at), el("AuthTokenHeader", el("Token", ticket), at=at))
 
 
-def feed(cid: str, now: float) -> Xml:
-    """GetXmlFeedResponse: the emulated contact's album, or an empty card for any other CID."""
+def feed(cid: str, now: float, *, name: str = "", picture: str = "") -> Xml:
+    """GetXmlFeedResponse: the emulated contact's album, or for any other CID a card without elements.
+
+    `name` and `picture` (a resource id) are shown on that one; "" leaves them out.
+    """
     at = soap_date(now)
     known = cid == str(passport.numbers(CONTACT).cid)
-    elements = _album(at) if known else el("elements", at={"totalMatches": "0", "returnedMatches": "0"})
+    shown = {"totalMatches": "0", "returnedMatches": "0"}
+    if name:
+        shown["displayName"] = name
+    if picture:
+        shown["displayPictureUrl"] = f"http://{FILES}{TILE_PATH}{picture}"
+    elements = _album(at) if known else el("elements", at=shown)
     card = el(
         "contactCard",
         el("storageAuthCache", f"auth-{passport.numbers(CONTACT).cid_hex}"),

@@ -7,17 +7,19 @@ from __future__ import annotations
 
 from base64 import b64decode, b64encode
 from binascii import Error
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from email.errors import MessageError
+from email.header import decode_header, make_header
 from email.utils import format_datetime
 from xml.etree.ElementTree import Element
 
 import msgspec
 
 from emulator.wire import markup, soap
-from emulator.wire.addressbook import guid
 from emulator.wire.errors import WireError
 from emulator.wire.markup import Xml, el
-from emulator.wire.webfiles import soap_date
+from emulator.wire.webfiles import soap_moment
 
 STORE_PATH = "/OimWS/oim.asmx"
 READ_PATH = "/rsi/rsi.asmx"
@@ -31,6 +33,7 @@ UTILITY = "http://schemas.xmlsoap.org/ws/2002/07/utility"
 TEXT_LIMIT = 8 * 1024  # bytes of decoded text
 FOLDER = "00000000-0000-0000-0000-000000000009"
 NAME_LIMIT = 48  # characters of a friendly name before it is encoded
+_OWN_FIELDS = ("mime-version:", "content-", "x-oim-message-type:", "x-oim-run-id:", "x-oim-sequence-num:")
 
 
 class Message(msgspec.Struct, frozen=True):
@@ -52,15 +55,24 @@ class Store(msgspec.Struct, frozen=True):
     lock_key: str
     number: int
     content: str
+    nickname: str = ""
 
 
+# What the emulated contact has written to every account of a probe.
 WAITING = Message("{0F21A7D4-6C1B-4E0A-9B53-1E4C0D5A7702}", 1, "Emulated offline message: \u03a9 \u0416 \u20ac")
-WAITING_ID = guid("the waiting message")  # the one message that everybody can fetch, and how it is asked for
 
 
 def word(name: str) -> str:
     """A friendly name as one RFC 2047 word."""
     return f"=?utf-8?B?{b64encode(name[:NAME_LIMIT].encode()).decode()}?="
+
+
+def unword(encoded: str) -> str:
+    """A friendly name out of RFC 2047 words, "" when they cannot be decoded; at most 48 characters."""
+    try:
+        return str(make_header(decode_header(encoded)))[:NAME_LIMIT]
+    except (LookupError, ValueError, MessageError):
+        return ""
 
 
 def mime(message: Message) -> str:
@@ -107,7 +119,7 @@ def store(call: Store) -> bytes:
     at = {"xmlns": call.namespace}
     sender = {
         "memberName": call.sender,
-        "friendlyName": word(call.sender.partition("@")[0]),
+        "friendlyName": word(call.nickname or call.sender.partition("@")[0]),
         "xml:lang": "en-US",
         "proxy": "MSNMSGR",
         "xmlns": call.namespace,
@@ -134,6 +146,7 @@ def read_store(call: soap.Call) -> Store:
     ticket = markup.find(call.header, "Ticket")
     number = markup.text(call.header, "Sequence/MessageNumber")
     found = "" if ticket is None else markup.namespace(ticket)
+    name = markup.attribute(markup.find(call.header, "From"), "friendlyName")
     return Store(
         found if found in (W2004, W2006) else W2004,
         markup.attribute(markup.find(call.header, "From"), "memberName"),
@@ -143,6 +156,7 @@ def read_store(call: soap.Call) -> Store:
         markup.attribute(ticket, "lockkey"),
         int(number) if number.isascii() and number.isdigit() and len(number) < 10 else 0,
         markup.text(call.body, "Content"),
+        unword(name),
     )
 
 
@@ -158,48 +172,56 @@ def fault(namespace: str, code: str, text: str, detail: Xml = Xml("")) -> soap.F
     return soap.Fault(code=f"q0:{code}", text=text, detail=detail, at={"xmlns:q0": namespace})
 
 
-def metadata(mail: Xml = Xml("")) -> bytes:
+def metadata(entries: Sequence[Xml] = (), unread: int = 0) -> bytes:
     """GetMetadataResponse around the `M` elements; MD itself declares no namespace."""
-    counts = el("E", *(el(name, 0) for name in ("I", "IU", "O", "OU")))
+    values = {"I": 0, "IU": 0, "O": len(entries), "OU": unread}
+    counts = el("E", *(el(name, value) for name, value in values.items()))
     quota = el("Q", el("QTM", 409600), el("QNM", 204800))
-    return soap.envelope(el("GetMetadataResponse", el("MD", counts, quota, mail), at={"xmlns": RSI}))
+    return soap.envelope(el("GetMetadataResponse", el("MD", counts, quota, *entries), at={"xmlns": RSI}))
 
 
-def entry(identifier: str, sender: str, size: int, at: float) -> Xml:
-    """The `M` element of one waiting message; `size` counts CR LF line ends."""
+def entry(identifier: str, sender: str, nickname: str, size: int, at: int, *, read: bool = False) -> Xml:
+    """The `M` element of one waiting message; `size` counts CR LF line ends, `at` is milliseconds."""
     values = {
         "T": "11",
         "S": "6",
-        "RT": soap_date(at).replace("Z", ".123Z"),
-        "RS": "0",
+        "RT": soap_moment(at),
+        "RS": str(int(read)),
         "SZ": str(size),
         "E": sender,
         "I": identifier,
         "F": FOLDER,
-        "N": word(sender.partition("@")[0]),
+        "N": word(nickname),
     }
     return el("M", *(el(name, value) for name, value in values.items()))
 
 
-def mail(message: Message, sender: str, recipient: str, at: float) -> str:
-    """A waiting message as RFC 822 text with LF line ends. `Date` has no weekday: libpurple could not read one."""
-    long = format_datetime(datetime.fromtimestamp(int(at), UTC))
+def mail(content: str, sender: str, nickname: str, recipient: str, at: int) -> str:
+    """A waiting message as RFC 822 text with LF line ends, around the MIME text that was handed in.
+
+    `at` is milliseconds. `Date` has no weekday: libpurple could not read one. Of the sender's own fields only those of
+    offline messages pass, so that nobody writes another `From`.
+    """
+    seconds = at // 1000
+    long = format_datetime(datetime.fromtimestamp(seconds, UTC))
     date = long.partition(", ")[2]
-    high, low = divmod((int(at) + 11_644_473_600) * 10_000_000, 1 << 32)
+    high, low = divmod(at * 10_000 + 11_644_473_600 * 10_000_000, 1 << 32)
+    head, _, body = content.replace("\r\n", "\n").strip().partition("\n\n")
+    own = (line for line in head.split("\n") if line.lower().startswith(_OWN_FIELDS))
     lines = (
         "X-Message-Info: emulator",
         f"Received: from OIM-SSI-A02 by oim.messenger.msn.com with EmuMail; {long}",
-        f'From: "{word(sender.partition("@")[0])}" <{sender}>',
+        f'From: "{word(nickname)}" <{sender}>',
         f"To: <{recipient}>",
         "Subject: ",
         "X-OIMProxy: MSNMSGR",
-        mime(message).replace("\r\n", "\n").partition("\n\n")[0],
+        *own,
         f"Message-ID: <OIM-SSI-A02.{low:08x}@oim.messenger.msn.com>",
-        f"X-OriginalArrivalTime: {date[:-6]}.0000 (UTC) FILETIME=[{low:08X}:{high:08X}]",
+        f"X-OriginalArrivalTime: {date[:-6]}.{at % 1000:03d}0 (UTC) FILETIME=[{low:08X}:{high:08X}]",
         f"Date: {date}",
         "Return-Path: ndr@oim.messenger.msn.com",
         "",
-        b64encode(message.text.encode()).decode(),
+        body,
         "",
     )
     return "\n".join(lines)

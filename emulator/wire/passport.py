@@ -6,8 +6,6 @@ Not the ticket service of later clients (`rst`) and no account database. Source:
 from __future__ import annotations
 
 import hashlib
-from base64 import b64decode, b64encode
-from binascii import Error
 from urllib.parse import quote, unquote
 
 import msgspec
@@ -15,8 +13,7 @@ import msgspec
 from emulator.wire import tags
 
 SCHEME = "Passport1.4"
-WRONG_PASSWORD = "wrong"  # the one password that the emulator refuses, for every account
-STRANGER = "stranger@hotmail.com"  # whom a ticket belongs to that is not ours
+WRONG_PASSWORD = "wrong"  # the one password that is refused for accounts of probes
 NEXUS = (
     "DARealm=Passport.Net,DALogin=login.live.com/login2.srf,DAReg=https://login.live.com/login.srf,"
     "Properties=https://login.live.com/login.srf,Privacy=https://login.live.com/login.srf,"
@@ -44,29 +41,6 @@ def numbers(account: str) -> Numbers:
     """The same numbers for the same account, everywhere and without a table."""
     digest = hashlib.sha256(account.lower().encode("utf-8", "replace")).digest()
     return Numbers(int.from_bytes(digest[:8], "big", signed=True), 0x0003_0000_0000_0000 | int.from_bytes(digest[8:14]))
-
-
-def ticket(account: str) -> str:
-    """Ticket issued to an account: the tag's own when the account carries one, else one that names the account."""
-    tag = tags_of(account)
-    if tag:
-        return tags.ticket(bytes.fromhex(tag))
-    return f"t=EA{b64encode(account.encode('utf-8', 'replace')).decode()}&p="
-
-
-def owner(ticket: str) -> str:
-    """Account that a ticket was issued to; `STRANGER` for anybody else's ticket."""
-    tag = tags.from_ticket(ticket)
-    if tag:
-        return tags.account(bytes.fromhex(tag))
-    value = value_of(ticket)
-    if value.startswith("EA"):
-        try:
-            account = b64decode(value[2:], validate=True).decode("ascii")
-        except (Error, ValueError):
-            return STRANGER
-        return account if account.isprintable() and "@" in account and " " not in account else STRANGER
-    return STRANGER
 
 
 def value_of(ticket: str) -> str:
@@ -121,6 +95,11 @@ def success(ticket: str) -> str:
     """Value of `Authentication-Info` for a right password; the ticket is copied verbatim by the client."""
     names = "tname=MSPAuth,tname=MSPProf,tname=MSPSec"
     return f"{SCHEME} da-status=success,{names},from-PP='{ticket}',ru=http://messenger.msn.com"
+
+
+def redirected() -> str:
+    """Value of `Authentication-Info` beside a `Location`: the client repeats its request there."""
+    return f"{SCHEME} da-status=redir"
 
 
 def failure(text: str) -> str:

@@ -1,19 +1,17 @@
-"""Tickets by RST.srf: the request for several security tokens, its answer and its faults, at both ends.
+"""Tickets by RST.srf as a client sees them: the request for several security tokens, and the answer read.
 
-Not Passport 1.4 (`passport`) and not RST2 of 2009. Source: http.md 2.1 to 2.3, msnp.md 5.2 to 5.4.
+Not what the service answers (`rst_answer`), not Passport 1.4 (`passport`). Source: http.md 2.1 to 2.3, msnp.md 5.2.
 """
 
 from __future__ import annotations
 
-from base64 import b64encode
-from collections.abc import Callable
+from base64 import b64decode, b64encode
 
 import msgspec
 
-from emulator.wire import markup, passport
+from emulator.wire import markup
 from emulator.wire.errors import WireError
-from emulator.wire.markup import Xml, el, joined
-from emulator.wire.webfiles import soap_date
+from emulator.wire.markup import Xml, el
 
 SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
 WSSE = "http://schemas.xmlsoap.org/ws/2003/06/secext"
@@ -28,20 +26,22 @@ XENC = "http://www.w3.org/2001/04/xmlenc#"
 PASSPORT = "http://Passport.NET/tb"  # site of the token that renews others
 CLEAR = "messengerclear.live.com"  # site of the sign-in ticket: it comes with a secret
 CONTACTS = "contacts.msn.com"
+SHARED_FOLDERS = "p2pslc.messenger.msn.com"  # asks for a certificate instead of a ticket (msnp.md 5.7)
+PKCS10 = PS + "#PKCS10"
+X509 = PS + "#X509v3"  # ours: the original's name is unknown
 
 SITES_LIMIT = 32
-LIFETIME = 86_400  # seconds
-SECRET = 24  # bytes
 
 FAILED = "wsse:FailedAuthentication"
 INVALID = "S:Client"
 
 
 class Site(msgspec.Struct, frozen=True):
-    """Who the ticket is for; the policy is not looked at."""
+    """Who the ticket is for; the policy is not looked at. `request` is a certificate request (DER, PKCS#10)."""
 
     address: str
     policy: str = ""
+    request: bytes = b""
 
 
 class Login(msgspec.Struct, frozen=True):
@@ -95,11 +95,18 @@ def request(login: Login) -> bytes:
 
 def _ask(number: int, site: Site) -> Xml:
     policy = (el("wsse:PolicyReference", at={"URI": site.policy}),) if site.policy else ()
+    supporting: tuple[Xml, ...] = ()
+    if site.request:
+        at = {"ValueType": PKCS10, "EncodingType": "wsse:Base64Binary"}
+        token = el("wsse:BinarySecurityToken", b64encode(site.request).decode(), at=at)
+        supporting = (el("wst:Supporting", token),)
+    reference = "wsa:ServiceName" if site.address == SHARED_FOLDERS else "wsa:Address"
     return el(
         "wst:RequestSecurityToken",
         el("wst:RequestType", "http://schemas.xmlsoap.org/ws/2004/04/security/trust/Issue"),
-        el("wsp:AppliesTo", el("wsa:EndpointReference", el("wsa:Address", site.address))),
+        el("wsp:AppliesTo", el("wsa:EndpointReference", el(reference, site.address))),
         *policy,
+        *supporting,
         at={"Id": f"RST{number}"},
     )
 
@@ -118,124 +125,12 @@ def read_request(data: bytes) -> Login:
         Site(
             markup.text(one, reference + "Address") or markup.text(one, reference + "ServiceName"),
             markup.attribute(markup.find(one, "PolicyReference"), "URI"),
+            _decoded(markup.text(one, "Supporting/BinarySecurityToken")),
         )
         for one in asked
     )
     who = markup.find(root, "Header/Security/UsernameToken")
     return Login(markup.text(who, "Username"), markup.text(who, "Password"), sites)
-
-
-def issued(login: Login, *, ticket: str, now: float, entropy: Callable[[int], bytes]) -> bytes:
-    """Tokens for every site asked, in that order, all holding `ticket`; they live 24 hours."""
-    numbers = passport.numbers(login.account)
-    names = {
-        "MainBrandID": "MSFT",
-        "IsWinLiveUser": "true",
-        "CID": numbers.cid_hex,
-        "AuthMembername": login.account,
-        "Country": "US",
-        "Language": "1033",
-        "Flags": "40100643",
-    }
-    header = el(
-        "psf:pp",
-        el("psf:serverVersion", 1),
-        el("psf:PUID", numbers.puid_hex),
-        el("psf:configVersion", "3.0.869.0"),
-        el("psf:uiVersion", "3.0.869.0"),
-        el("psf:authstate", "0x48803"),
-        el("psf:reqstatus", "0x0"),
-        _server_info(now),
-        el("psf:cookies"),
-        el("psf:browserCookies"),
-        el("psf:credProperties", *(el("psf:credProperty", v, at={"Name": k}) for k, v in names.items())),
-        el("psf:extProperties", el("psf:extProperty", numbers.cid_hex, at={"Name": "CID"})),
-        el("psf:response"),
-        at={"xmlns:psf": PSF},
-    )
-    at = {"xmlns:wst": WST, "xmlns:wsse": WSSE, "xmlns:wsu": WSU, "xmlns:wsp": WSP, "xmlns:wsa": WSA}
-    tokens = (_token(number, site, ticket, now, entropy) for number, site in enumerate(login.sites))
-    body = el("wst:RequestSecurityTokenResponseCollection", *tokens, at=at)
-    envelope = el("S:Envelope", el("S:Header", header), el("S:Body", body), at={"xmlns:S": SOAP})
-    return markup.document(envelope)
-
-
-def _server_info(now: float) -> Xml:
-    at = {"Path": "Emu", "RollingUpgradeState": "ExclusiveNew", "LocVersion": "0", "ServerTime": soap_date(now)}
-    return el("psf:serverInfo", "EMULOGN01", at=at)
-
-
-def _token(number: int, site: Site, ticket: str, now: float, entropy: Callable[[int], bytes]) -> Xml:
-    legacy = site.address == PASSPORT
-    name = f"BinaryDAToken{number}" if legacy else f"Compact{number}"  # bitlbee and libpurple read the digits
-    kind = "urn:passport" if legacy else "urn:passport:compact"
-    if legacy:
-        content = el(
-            "EncryptedData",
-            el("EncryptionMethod", at={"Algorithm": XENC + "tripledes-cbc"}),
-            el(
-                "ds:KeyInfo",
-                el("ds:KeyName", "http://Passport.NET/STS"),
-                at={"xmlns:ds": "http://www.w3.org/2000/09/xmldsig#"},
-            ),
-            el("CipherData", el("CipherValue", _base64(entropy(64)))),
-            at={"xmlns": XENC, "Id": name, "Type": XENC + "Element"},
-        )
-    else:
-        content = el("wsse:BinarySecurityToken", ticket, at={"Id": name})
-    secret = el("wst:RequestedProofToken", el("wst:BinarySecret", _base64(entropy(SECRET))))
-    return el(
-        "wst:RequestSecurityTokenResponse",
-        el("wst:TokenType", "urn:passport:legacy" if legacy else kind),
-        el("wsp:AppliesTo", el("wsa:EndpointReference", el("wsa:Address", site.address))),
-        el("wst:LifeTime", el("wsu:Created", soap_date(now)), el("wsu:Expires", soap_date(now + LIFETIME))),
-        el("wst:RequestedSecurityToken", content),
-        el(
-            "wst:RequestedTokenReference",
-            el("wsse:KeyIdentifier", at={"ValueType": kind}),
-            el("wsse:Reference", at={"URI": f"#{name}"}),
-        ),
-        *((secret,) if legacy or site.address == CLEAR else ()),
-    )
-
-
-def failed(now: float) -> bytes:
-    """Wrong password: the fault stands beside the body, with status 0x80048821."""
-    header = el(
-        "psf:pp",
-        el("psf:serverVersion", 1),
-        el("psf:authstate", "0x80048800"),
-        el("psf:reqstatus", "0x80048821"),
-        _server_info(now),
-        el("psf:cookies"),
-        el("psf:response"),
-    )
-    return _fault(FAILED, "Authentication Failure", head=el("S:Header", header))
-
-
-def invalid(now: float) -> bytes:
-    """No XML or no credentials: `S:Client`, status 0x80048820."""
-    header = el(
-        "psf:pp",
-        el("psf:serverVersion", 1),
-        el("psf:authstate", "0x80048800"),
-        el("psf:reqstatus", "0x80048820"),
-        _server_info(now),
-        el("psf:cookies"),
-        el("psf:response"),
-    )
-    return _fault(INVALID, "Invalid Request", head=el("S:Header", header))
-
-
-def redirect(url: str) -> bytes:
-    """Go elsewhere: the client repeats its request at `url`."""
-    return _fault("psf:Redirect", "Redirect", extra=el("psf:redirectUrl", url))
-
-
-def _fault(code: str, text: str, *, head: Xml = Xml(""), extra: Xml = Xml("")) -> bytes:
-    at = {"xmlns:S": SOAP, "xmlns:wsse": WSSE, "xmlns:psf": PSF}
-    fault = el("S:Fault", el("faultcode", code), el("faultstring", text), extra)
-    return markup.document(el("S:Envelope", joined(head, fault), at=at))
 
 
 def read_answer(data: bytes) -> Outcome:
@@ -250,7 +145,8 @@ def read_answer(data: bytes) -> Outcome:
     path = "Body/RequestSecurityTokenResponseCollection/RequestSecurityTokenResponse"
     tokens = tuple(
         Token(
-            markup.text(one, "AppliesTo/EndpointReference/Address"),
+            markup.text(one, "AppliesTo/EndpointReference/Address")
+            or markup.text(one, "AppliesTo/EndpointReference/ServiceName"),
             markup.attribute(markup.find(one, "RequestedSecurityToken/BinarySecurityToken"), "Id"),
             markup.text(one, "RequestedSecurityToken/BinarySecurityToken"),
             markup.text(one, "RequestedProofToken/BinarySecret"),
@@ -263,5 +159,8 @@ def read_answer(data: bytes) -> Outcome:
     return Outcome(tokens=tokens)
 
 
-def _base64(data: bytes) -> str:
-    return b64encode(data).decode()
+def _decoded(text: str) -> bytes:
+    try:
+        return b64decode("".join(text.split()), validate=True)
+    except ValueError:
+        return b""

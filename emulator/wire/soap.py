@@ -81,14 +81,17 @@ def read_reply(data: bytes) -> Element:
     return body[0]
 
 
-def service_fault(namespace: str, errorcode: str, text: str, *, actor: str = "") -> Fault:
-    """The fault of contacts, storage and spaces: `detail/errorcode` in the service's namespace (http.md 1.4)."""
+def service_fault(namespace: str, errorcode: str, text: str, *, actor: str = "", more: Xml = Xml("")) -> Fault:
+    """The fault of contacts, storage and spaces: `detail/errorcode` in the service's namespace (http.md 1.4).
+
+    `more` goes into additionalDetails: the contact that is in the way, the argument that is too long.
+    """
     at = {"xmlns": namespace}
     detail = markup.joined(
         el("errorcode", errorcode, at=at),
         el("errorstring", text, at=at),
         el("machineName", "EMUAB01", at=at),
-        el("additionalDetails", el("originalExceptionErrorMessage", text)),
+        el("additionalDetails", el("originalExceptionErrorMessage", text), more),
     )
     return Fault(code="soap:Client", text=text, actor=actor, detail=detail)
 

@@ -6,8 +6,9 @@ Not a file tree on disk. Source: http.md 6, 7, 10, 21.
 from __future__ import annotations
 
 import hashlib
+import re
 from base64 import b64decode
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from email.utils import format_datetime, parsedate_to_datetime
 
 TILE = b64decode(
@@ -66,3 +67,26 @@ def from_http_date(text: str) -> float | None:
 def soap_date(seconds: float) -> str:
     """`2007-07-01T12:00:05Z` from seconds since the epoch; never empty (papyon and .NET insist)."""
     return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+_MOMENT = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(?:Z|([+-])(\d\d):(\d\d))?", re.ASCII)
+
+
+def soap_moment(milliseconds: int) -> str:
+    """`2007-07-01T12:00:05.123Z`: the exact time of a change, which clients hand back to ask for what came later."""
+    seconds, rest = divmod(milliseconds, 1000)
+    return soap_date(seconds).replace("Z", f".{rest:03d}Z")
+
+
+def from_soap_moment(text: str) -> int:
+    """Milliseconds since the epoch, rounded down; 0 for `0001-01-01T00:00:00` and for what is no date."""
+    match = _MOMENT.fullmatch(text.strip())
+    if match is None:
+        return 0
+    fraction, sign, hours, minutes = match.groups(default="0")[6:]
+    try:
+        offset = timedelta(hours=int(hours), minutes=int(minutes)) * (-1 if sign == "-" else 1)
+        moment = datetime(*(int(one) for one in match.groups()[:6]), tzinfo=timezone(offset))  # type: ignore[misc, arg-type]
+        return max(0, int(moment.timestamp()) * 1000 + int(fraction[:3].ljust(3, "0")))
+    except (ValueError, OverflowError):
+        return 0

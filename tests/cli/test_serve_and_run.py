@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import SEED, Runs, Serve
 from defusedxml import ElementTree
+from two_processes import SEED, Runs, Serve
 
 from emulator.catalog import load
 
@@ -30,6 +30,15 @@ def run(runs: Runs, served: Serve, tmp_path_factory: pytest.TempPathFactory) -> 
     done.record = json.loads((place / "run.json").read_text())
     done.place = place
     return done
+
+
+def unmet(record: Any) -> list[Any]:
+    """What to look at when a run is not as expected."""
+    (one,) = record["passes"]
+    wrong = [item for item in one["expectations"] if item["state"] != "met"]
+    names = {name for item in wrong for name in item["flows"][:1]}
+    seen = [(item["verdict"], item["observation"]) for item in one["judged"] if item["flow"]["id"] in names]
+    return [one["control"], one["problem"], one["notes"], wrong, seen]
 
 
 def test_open_is_as_expected_from_end_to_end(run: Any) -> None:
@@ -72,8 +81,10 @@ def test_the_seed_replays_the_ports(runs: Runs, served: Serve, run: Any, tmp_pat
     for seed, same in ((SEED.upper(), True), ("00ff", False)):
         out = tmp_path / f"{seed}.json"
         done = runs("run", "open", "--join", str(served.join), "--seed", seed, "--json", str(out))
-        assert done.returncode == 0, "the emulator opens the ports of whatever seed the probe names"
-        assert (ports(json.loads(out.read_text())) == ports(run.record)) is same
+        record = json.loads(out.read_text())
+        # the emulator opens the ports of whatever seed the probe names
+        assert done.returncode == 0, unmet(record)
+        assert (ports(record) == ports(run.record)) is same
 
 
 def test_the_join_data_may_come_from_the_environment_or_standard_input(runs: Runs, served: Serve) -> None:

@@ -3,49 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
-import select
 import signal
 import socket
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
+from served import ADDRESS, Served, needs_root
 
-pytestmark = pytest.mark.skipif(
-    not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs root: serve opens ports below 1024"
-)
+pytestmark = needs_root
 
-ADDRESS = "127.0.0.41"
-LIMIT = 20.0  # seconds for anything
-
-
-class Served:
-    """One `serve` process on an address of its own."""
-
-    def __init__(self, place: Path) -> None:
-        self.join = place / "join.toml"
-        self.join.unlink(missing_ok=True)
-        argv = [sys.executable, "-m", "emulator", "serve", "--address", ADDRESS, "--second", "127.0.0.42"]
-        argv += ["--control-port", "8741", "--samples", "0", "--quiet", "--join-out", str(self.join)]
-        argv += ["--certs", str(place / "certs"), "--state", str(place / "world.db")]
-        self.process = subprocess.Popen(argv, stderr=subprocess.PIPE)
-        pidfd = os.pidfd_open(self.process.pid)
-        deadline = time.monotonic() + LIMIT
-        while not self.join.exists():
-            ended = select.select([pidfd], [], [], 0.05)[0]
-            assert not ended, self.process.stderr.read()
-            assert time.monotonic() < deadline
-        os.close(pidfd)
-
-    def end(self, number: int) -> None:
-        """Send a signal and wait for the end."""
-        self.process.send_signal(number)
-        self.process.wait(LIMIT)
-        self.process.stderr.close()
+LIMIT = 10.0  # seconds for any answer
 
 
 class OldClient:
@@ -92,8 +60,7 @@ def test_an_acknowledged_change_survives_a_kill(place: Path) -> None:
         assert re.match(r"LSG \d+ Kept 0", client.say("SYN 7 0", "LSG 3") or "")
         client.close()
     finally:
-        served.end(signal.SIGTERM)
-    assert served.process.returncode == 0
+        served.end_orderly()
 
 
 def test_a_wrong_password_is_911(place: Path) -> None:
@@ -102,4 +69,4 @@ def test_a_wrong_password_is_911(place: Path) -> None:
         with pytest.raises(AssertionError, match="closed instead of USR 3 OK"):
             OldClient("alice@example.com", "wrong")
     finally:
-        served.end(signal.SIGTERM)
+        served.end_orderly()

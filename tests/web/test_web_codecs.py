@@ -208,12 +208,13 @@ def test_an_independent_tool_knows_the_pictures() -> None:
 
 
 def test_a_waiting_message_is_mail_for_an_independent_parser() -> None:
-    text = oim.mail(oim.WAITING, "contact@hotmail.com", tags.account(TAG), NOW)
+    content = oim.mime(oim.WAITING) + "\r\n"
+    text = oim.mail(content, "contact@hotmail.com", "contact \u03a9", tags.account(TAG), int(NOW * 1000))
     parsed = email.message_from_string(text, policy=email.policy.default)
     assert parsed.get_content().rstrip("\n") == oim.WAITING.text
     assert parsed["Date"].datetime == datetime.fromtimestamp(NOW, UTC)
     assert parsed["From"].addresses[0].addr_spec == "contact@hotmail.com"
-    assert parsed["From"].addresses[0].display_name == "contact"
+    assert parsed["From"].addresses[0].display_name == "contact \u03a9"
     assert oim.read_mime(text) == oim.WAITING
     low, high = (int(part, 16) for part in text.partition("FILETIME=[")[2].partition("]")[0].split(":"))
     assert ((high << 32) + low) / 10_000_000 - 11_644_473_600 == NOW
@@ -234,20 +235,47 @@ def test_any_text_is_a_message_or_a_wire_error(content: str) -> None:
         pass
 
 
-def test_tickets_name_their_owner() -> None:
-    for account in (tags.account(TAG), "alice@emu.test"):
-        ticket = passport.ticket(account)
-        assert passport.owner(ticket) == account
-        assert ticket.count("&") == 1  # papyon splits there
-        assert ticket.startswith("t=")
-        assert ticket.endswith("&p=")
-    assert passport.ticket(tags.account(TAG)) == tags.ticket(TAG)
+def test_a_message_cannot_bring_fields_of_its_own() -> None:
+    content = oim.mime(oim.WAITING).replace("MIME-Version", "From: <eve@emu.test>\r\nTo: <x@emu.test>\r\nMIME-Version")
+    text = oim.mail(content, "bob@emu.test", "Bob", "alice@emu.test", int(NOW * 1000))
+    parsed = email.message_from_string(text)
+    assert parsed.get_all("From") == ['"=?utf-8?B?Qm9i?=" <bob@emu.test>']
+    assert parsed.get_all("To") == ["<alice@emu.test>"]
 
 
-@given(st.text(max_size=80))
-def test_any_ticket_has_an_owner(ticket: str) -> None:
-    assert "@" in passport.owner(ticket)
-    assert passport.owner(passport.ticket(ticket)).isprintable()
+@given(st.text(max_size=60))
+def test_names_survive_their_encoding(name: str) -> None:
+    legal = name.encode("utf-8", "ignore").decode()
+    assert oim.unword(oim.word(legal)) == legal[: oim.NAME_LIMIT]
+    assert len(oim.unword(name)) <= oim.NAME_LIMIT
+
+
+@pytest.mark.parametrize(
+    ("text", "milliseconds"),
+    [
+        ("2007-07-01T12:00:05Z", int(NOW * 1000)),
+        ("2007-07-01T12:00:05.1234567Z", int(NOW * 1000) + 123),
+        ("2007-07-01T05:00:05.000-07:00", int(NOW * 1000)),
+        ("2007-07-01T12:00:05", int(NOW * 1000)),
+        ("0001-01-01T00:00:00.0000000-08:00", 0),
+        ("0001-01-01T00:00:00", 0),
+        ("9999-12-31T23:59:59+99:99", 0),
+        ("yesterday", 0),
+        ("", 0),
+    ],
+)
+def test_moments_of_soap(text: str, milliseconds: int) -> None:
+    assert webfiles.from_soap_moment(text) == milliseconds
+
+
+@given(st.integers(0, 253_402_300_799_999))
+def test_moments_come_back_exactly(milliseconds: int) -> None:
+    assert webfiles.from_soap_moment(webfiles.soap_moment(milliseconds)) == milliseconds
+
+
+@given(st.text(max_size=40))
+def test_any_text_is_a_moment_or_none(text: str) -> None:
+    assert webfiles.from_soap_moment(text) >= 0
 
 
 def test_numbers_of_an_account() -> None:

@@ -7,7 +7,7 @@ import re
 import pytest
 from cryptography import x509
 from lxml import etree
-from web_place import NOW, ROOT, TAG, ask, authority, revocation_list, scene
+from web_place import NOW, ROOT, TAG, ask, authority, revocation_list, scene, town
 
 from emulator.wire import (
     http,
@@ -94,16 +94,22 @@ def test_the_beacon_issues_an_id_only_to_those_without() -> None:
 
 
 def test_tiles_and_the_reading_half_of_dav() -> None:
-    url = "http://byfiles.storage.msn.com/emu/tile/2b00c4f1a9e35d07!205"
+    home = town()
+    home.world.accounts.set_tile("alice@emu.test", webfiles.TILE, "image/png")
+    there = scene(home=home)
+    url = f"http://byfiles.storage.msn.com/emu/tile/{home.world.account('alice@emu.test').cid_hex}!205"
     for query in ("", "?t=EMUSTORAGEalice+/0==", f"?t=ML{TAG.hex()}"):
-        response = ask("GET", url + query).response
+        response = ask("GET", url + query, at=there).response
         assert response.body == webfiles.TILE
         assert response.header("ETag") == '"76897be140e7071523bcaa1ba9333585ce4d3a4d"'
-    assert ask("OPTIONS", url).response.header("DAV") == "1"
-    found = ask("PROPFIND", url, (("Depth", "0"),)).response
+    assert ask("OPTIONS", url, at=there).response.header("DAV") == "1"
+    found = ask("PROPFIND", url, (("Depth", "0"),), at=there).response
     assert found.status == 207
     assert etree.fromstring(found.body).findtext(".//{DAV:}getcontentlength") == "69"
-    refused = ask("PUT", url, (), webfiles.TILE).response
+    for other in ("!206", "!x", "", "00!205", "!\u00b2"):
+        assert ask("GET", url[:-4] + other, at=there).response.status == 404
+        assert ask("PROPFIND", url[:-4] + other, at=there).response.status == 404
+    refused = ask("PUT", url, (), webfiles.TILE, at=there).response
     assert refused.status == 405
     assert refused.header("Allow") == "GET, HEAD, OPTIONS, PROPFIND"
 

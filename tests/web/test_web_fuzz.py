@@ -7,7 +7,7 @@ import re
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lxml import etree
-from web_place import TAG, ask, context, scene, vector
+from web_place import TAG, ask, context, house, scene, vector
 
 from emulator.probe.web import DIALOGUES
 from emulator.services.web import site
@@ -122,8 +122,11 @@ def test_a_dialogue_given_any_answer_ends_as_differs(exchange: str, status: int,
 
 
 def test_the_tag_is_found_in_published_text_requests_with_our_values() -> None:
+    home = house()
+    cid = home.world.account(tags.account(TAG)).cid_hex.encode()
     raw = vector(18).replace(b"EMUSTORAGEalice000001aa==", b"ML" + TAG.hex().encode()).replace(b"\n", b"\r\n")
-    far = Conversation(site.talk(THERE))
+    far = Conversation(site.talk(scene(home=home)))
+    raw = raw.replace(b"2b00c4f1a9e35d07", cid)
     out = far.start() + far.feed(raw)
     assert out.startswith(b"HTTP/1.1 200 OK\r\n")
     assert far.sightings[0].tag == TAG.hex()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 from lxml import etree
-from web_place import TAG, ask
+from web_place import TAG, ask, scene
 
+from emulator.services.web.scene import Scene
 from emulator.wire import (
     addressbook,
     challenge,
@@ -101,28 +102,40 @@ def test_messages_that_are_not_stored(changes: dict[str, object], wanted: str) -
 
 def test_challenges_belong_to_a_ticket() -> None:
     texts = set()
-    for ticket in (TICKET, "t=other&p="):
+    for ticket in (TICKET, tags.ticket(bytes(16))):
         response = stored(ticket=ticket, lock_key="")
         texts.add(etree.fromstring(response.body).findtext(".//{*}LockKeyChallenge"))
     assert len(texts) == 2
 
 
+def waiting(there: Scene) -> str:
+    """Id of the message that every probe finds."""
+    listed = ask("POST", RSI, (), oim.rsi_call("GetMetadata", TICKET), at=there).response
+    (entry,) = oim.entries(soap.read_reply(listed.body))
+    return entry["I"]
+
+
 def test_messages_are_fetched_and_deleted_by_their_id_only() -> None:
+    there = scene()
+
     def ask_for(operation: str, identifier: str) -> Response:
         inside = el("messageId", identifier)
         content = el("messageIds", inside) if operation == "DeleteMessages" else inside
-        return ask("POST", RSI, (), oim.rsi_call(operation, TICKET, content)).response
+        return ask("POST", RSI, (), oim.rsi_call(operation, TICKET, content), at=there).response
 
     for operation in ("GetMessage", "DeleteMessages"):
-        assert ask_for(operation, oim.WAITING_ID).status == 200
+        identifier = waiting(there)
+        assert ask_for(operation, identifier.upper()).status == 200
         unknown = ask_for(operation, "00000000-a11c-4000-8000-0000000000e1")
         assert unknown.status == 500
         assert code(unknown) == "soap:Client"
 
 
 def test_the_listed_size_is_that_of_the_message_with_crlf() -> None:
-    listed = ask("POST", RSI, (), oim.rsi_call("GetMetadata", TICKET)).response
+    there = scene()
+    listed = ask("POST", RSI, (), oim.rsi_call("GetMetadata", TICKET), at=there).response
     size = int(etree.fromstring(listed.body).findtext(".//SZ") or etree.fromstring(listed.body).findtext(".//{*}SZ"))
-    fetched = ask("POST", RSI, (), oim.rsi_call("GetMessage", TICKET, el("messageId", oim.WAITING_ID))).response
+    call = oim.rsi_call("GetMessage", TICKET, el("messageId", waiting(there)))
+    fetched = ask("POST", RSI, (), call, at=there).response
     text = etree.fromstring(fetched.body).findtext(".//{*}GetMessageResult")
     assert size == len(text.replace("\n", "\r\n").encode())

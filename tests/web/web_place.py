@@ -6,6 +6,7 @@ Not a fixture file: plain functions. The revocation list is signed here, apart f
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -21,11 +22,14 @@ from cryptography.x509.oid import NameOID
 from emulator.catalog import load
 from emulator.probe.web import DIALOGUES
 from emulator.probe.web.context import WebContext
+from emulator.services.msnp.house import House
+from emulator.services.msnp.residents import Resident
 from emulator.services.web import site
 from emulator.services.web.scene import RelaySessions, Scene
-from emulator.wire import http
+from emulator.wire import http, passport
 from emulator.wire.receipt import Endpoint
 from emulator.wire.talk import Conversation, join
+from emulator.world.world import World
 
 NOW = 1_183_291_205.0  # 2007-07-01T12:00:05Z
 ROOT = "lab root"
@@ -85,9 +89,55 @@ def revocation_list(now: float, *, name: str = ROOT, issuer: str = "", revoked: 
     return builder.sign(key, hashes.SHA256()).public_bytes(Encoding.DER)
 
 
-def scene(*, secure: bool = False, now: Callable[[], float] = lambda: NOW, **changes: Any) -> Scene:
-    """A scene at NOW."""
+def house(now: Callable[[], float] = lambda: NOW) -> House:
+    """A world with the emulated contact in it, and whoever tells people what changed."""
+    world = World(now=now, entropy=Counter(), open_accounts=True)
+    made = House(world, lambda: world.take_changes() and None)
+    Resident(made)
+    return made
+
+
+PEOPLE = {"alice@emu.test": "Alice \u03a9", "bob@emu.test": "Boris", "carol@emu.test": "Carol"}
+PASSWORD = "opal-Kite7"
+
+
+def town() -> House:
+    """A house whose world holds the three people of the published vectors."""
+    made = house()
+    for address, name in PEOPLE.items():
+        made.world.accounts.create(address, PASSWORD, name=name)
+    made.settle()
+    return made
+
+
+def published(number: int, home: House) -> bytes:
+    """A published request with tickets and numbers that this world knows."""
+    alice = home.world.account("alice@emu.test")
+
+    def ticket(match: re.Match[bytes]) -> bytes:
+        issued = home.world.tickets.issue(match.group(1).decode() + "@emu.test", "contacts.msn.com")
+        return passport.value_of(issued.text).encode()
+
+    raw = re.sub(rb"EMU[A-Z]+(alice|bob)[0-9a-z]+==", ticket, vector(number))
+    return raw.replace(b"2b00c4f1a9e35d07", alice.cid_hex.encode()).replace(
+        b"3098693085847313671", str(alice.cid).encode()
+    )
+
+
+def unsigned(request: bytes, name: str) -> bytes:
+    """An authority that signs nothing."""
+    raise ValueError("no certificates here")
+
+
+def scene(
+    *, secure: bool = False, now: Callable[[], float] = lambda: NOW, home: House | None = None, **changes: Any
+) -> Scene:
+    """A scene at NOW, in the world of `home` or in a new one."""
+    home = home or house(now)
     values: dict[str, Any] = {
+        "world": home.world,
+        "settle": home.settle,
+        "sign_request": unsigned,
         "now": now,
         "entropy": Counter(),
         "observed": Endpoint("192.0.2.10", 50000),

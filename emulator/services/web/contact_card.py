@@ -5,6 +5,8 @@ Not spaces. Source: http.md 22.
 
 from __future__ import annotations
 
+import re
+
 from emulator.services.web import pages
 from emulator.services.web.route import on
 from emulator.services.web.soapservice import Asked, SoapService, passport_refused
@@ -13,9 +15,14 @@ from emulator.wire.http import Request
 
 
 def feed(asked: Asked) -> bytes:
-    """The card of a CID; one that nobody has is an empty card, not a fault."""
-    cid = markup.text(asked.call.payload, "refreshInformation/cid")
-    return soap.envelope(contactcard.feed(cid, asked.scene.now()))
+    """The card of a CID: name and picture of whoever has it; one that nobody has is an empty card, not a fault."""
+    cid = markup.text(asked.payload, "refreshInformation/cid")
+    account = asked.world.accounts.by_cid(int(cid)) if re.fullmatch(r"-?[0-9]{1,20}", cid) else None
+    name, picture = "", ""
+    if account is not None:
+        name = account.name
+        picture = account.resource(account.photo) if account.tile is not None else ""
+    return soap.envelope(contactcard.feed(cid, asked.scene.now(), name=name, picture=picture))
 
 
 def _ticket(call: soap.Call, request: Request) -> str:

@@ -9,7 +9,12 @@ from emulator.services.web import answers
 from emulator.services.web.route import on
 from emulator.services.web.scene import Scene
 from emulator.wire import passport
-from emulator.wire.http import Answered, Request, Response
+from emulator.wire.http import Answered, Headers, Request, Response
+from emulator.world.errors import WorldError
+
+SITE = "messenger.msn.com"  # what these tickets are for
+LAST = "loginnet.passport.com"  # the host that answers; the others send clients there, once
+LOCATION = f"https://{LAST}/login2.srf?lc=1033"
 
 
 def urls(request: Request, scene: Scene) -> Answered:
@@ -17,18 +22,37 @@ def urls(request: Request, scene: Scene) -> Answered:
     return answers.answered(Response(200, (("PassportURLs", passport.NEXUS), answers.FRESH)))
 
 
-def sign_in(request: Request, scene: Scene) -> Answered:
-    """200 with a ticket, or 401 for the wrong password or a line without name and password."""
+def redirect(request: Request, scene: Scene) -> Answered:
+    """302 to the host that answers, whoever asks with a name; else as there."""
     claim = passport.claim(request.header("Authorization"))
-    tag = "" if claim is None else passport.tags_of(claim.account)
-    if claim is None or claim.password == passport.WRONG_PASSWORD:
-        headers = (("WWW-Authenticate", passport.failure("Wrong password")), answers.FRESH)
-        return answers.answered(Response(401, headers), tag, refused="password")
-    headers = (("Authentication-Info", passport.success(passport.ticket(claim.account))), answers.FRESH)
+    if claim is None:
+        return sign_in(request, scene)
+    headers: Headers = (("Location", LOCATION), ("Authentication-Info", passport.redirected()), answers.FRESH)
+    return answers.answered(Response(302, headers), passport.tags_of(claim.account))
+
+
+def sign_in(request: Request, scene: Scene) -> Answered:
+    """200 with a ticket, or 401 for the wrong password, nobody's account, or a line without name and password."""
+    claim = passport.claim(request.header("Authorization"))
+    if claim is None:
+        return _failed("", "no credentials")
+    tag = passport.tags_of(claim.account)
+    try:
+        account = scene.world.accounts.authenticate(claim.account, claim.password)
+        ticket = scene.world.tickets.issue(account.address, SITE)
+    except WorldError as error:
+        return _failed(tag, type(error).__name__)
+    headers = (("Authentication-Info", passport.success(ticket.text)), answers.FRESH)
     return answers.answered(Response(200, headers), tag)
+
+
+def _failed(tag: str, why: str) -> Answered:
+    headers = (("WWW-Authenticate", passport.failure("Wrong password")), answers.FRESH)
+    return answers.answered(Response(401, headers), tag, refused=why)
 
 
 ROUTES = (
     *on(("nexus.passport.com",), "GET", "/rdr/pprdr.asp", urls),
-    *on(("login.live.com", "msnia.login.live.com", "loginnet.passport.com"), "GET", "/login2.srf", sign_in),
+    *on(("login.live.com", "msnia.login.live.com"), "GET", "/login2.srf", redirect),
+    *on((LAST,), "GET", "/login2.srf", sign_in),
 )

@@ -1,44 +1,58 @@
-"""Exchange `oim-rsi`: one offline message waits for everybody, can be fetched, and is never gone.
+"""Exchange `oim-rsi`: the offline messages that wait for somebody are listed, fetched, marked as read and deleted.
 
-Not a mailbox. Source: http.md 15.
+Not the mailbox itself. Source: http.md 15.
 """
 
 from __future__ import annotations
 
 from emulator.services.web.route import on
 from emulator.services.web.soapservice import Asked, SoapService
-from emulator.wire import addressbook, markup, oim, soap
+from emulator.wire import markup, oim, soap
 from emulator.wire.http import Request
 from emulator.wire.markup import el
+from emulator.world.errors import NoSuchMessage
+from emulator.world.records import Message
 
-DAY = 86_400
+
+def _text(asked: Asked, message: Message) -> str:
+    return oim.mail(message.content, message.sender, message.nickname, asked.me.address, message.received)
 
 
-def _waiting(asked: Asked) -> tuple[str, float]:
-    arrived = asked.scene.now() // DAY * DAY  # at midnight, so that list and message agree
-    return oim.mail(oim.WAITING, addressbook.CONTACT, asked.account, arrived), arrived
+def _entry(asked: Asked, message: Message) -> markup.Xml:
+    text = _text(asked, message)
+    size = len(text.encode()) + text.count("\n")
+    return oim.entry(message.id, message.sender, message.nickname, size, message.received, read=message.read)
 
 
 def metadata(asked: Asked) -> bytes:
-    """The list; sizes count CR LF line ends."""
-    text, arrived = _waiting(asked)
-    size = len(text.encode()) + text.count("\n")
-    return oim.metadata(oim.entry(oim.WAITING_ID, addressbook.CONTACT, size, arrived))
+    """The list, oldest first; sizes count CR LF line ends."""
+    messages = asked.world.mail.messages(asked.me.address)
+    return oim.metadata([_entry(asked, one) for one in messages], sum(not one.read for one in messages))
 
 
 def message(asked: Asked) -> bytes:
     """The message as character data."""
-    if markup.text(asked.call.payload, "messageId") != oim.WAITING_ID:
-        raise soap.Refusal(_schema())
-    result = el("GetMessageResult", _waiting(asked)[0])
+    identifier = markup.text(asked.payload, "messageId")
+    mail, address = asked.world.mail, asked.me.address
+    try:
+        found = mail.message(address, identifier)
+        if markup.text(asked.payload, "alsoMarkAsRead").lower() == "true":
+            found = mail.mark_read(address, identifier)
+    except NoSuchMessage as error:
+        raise soap.Refusal(_schema()) from error
+    result = el("GetMessageResult", _text(asked, found))
     return soap.envelope(el("GetMessageResponse", result, at={"xmlns": oim.RSI}))
 
 
 def delete(asked: Asked) -> bytes:
-    """Accepted for the one known id."""
-    wanted = [markup.text(one) for one in markup.every(asked.call.payload, "messageIds/messageId")]
-    if not wanted or any(one != oim.WAITING_ID for one in wanted):
+    """All that are named, or with an unknown one among them none."""
+    wanted = [markup.text(one) for one in markup.every(asked.payload, "messageIds/messageId")]
+    if not wanted:
         raise soap.Refusal(_schema())
+    try:
+        asked.world.mail.delete(asked.me.address, wanted)
+    except NoSuchMessage as error:
+        raise soap.Refusal(_schema()) from error
     return soap.envelope(el("DeleteMessagesResponse", at={"xmlns": oim.RSI}))
 
 

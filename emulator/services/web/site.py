@@ -66,13 +66,19 @@ _BY_RANK = sorted(
 
 
 def answer(request: http.Request, scene: Scene) -> http.Answered:
-    """Answer any request: the service's answer, 405 with the methods that would do, or 404. Never raises."""
+    """Answer any request: the service's answer, 405 with the methods that would do, or 404.
+
+    What a handler changed in the world is kept, and told to whom it concerns, before its answer leaves. Raises nothing
+    but what keeping it raises.
+    """
     host, path = request.host, request.path
     there = [(name, route) for name, route in _BY_RANK if route.covers(host, path)]
     method = "GET" if request.method == "HEAD" else request.method
     for name, route in there:
         if route.method == method:
-            return _complete(request, route.handle(request, scene), name)
+            answered = route.handle(request, scene)
+            scene.settle()
+            return _complete(request, answered, name)
     if there:
         return _complete(request, pages.wrong_method(tuple(route.method for _, route in there)), there[0][0])
     return _complete(request, pages.unknown(request), "")

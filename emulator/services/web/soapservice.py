@@ -1,29 +1,51 @@
 """One SOAP endpoint: parse, ticket, operation, fault. The operations themselves are handed in by its module.
 
-Not for the ticket service, which has its own faults. Source: http.md 1.1 to 1.5.
+Not for the ticket service, which has its own faults. Source: http.md 1.1 to 1.5, 4.7, clients.md 10.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from xml.etree.ElementTree import Element
 
 import msgspec
 
 from emulator.services.web import answers
+from emulator.services.web.newcomer import furnish
 from emulator.services.web.scene import Scene
-from emulator.wire import passport, soap, tags
+from emulator.wire import soap, tags
 from emulator.wire.errors import WireError
 from emulator.wire.http import Answered, Request, Response
+from emulator.wire.markup import Xml, el
+from emulator.world.errors import ContactExists, GroupNameTooLong, WorldError
+from emulator.world.records import Account
+from emulator.world.world import World
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """One call with what is known of the caller; ticket and account are "" where the service wants none."""
+    """One call with what is known of the caller; without a ticket there is no account."""
 
     call: soap.Call
     ticket: str
-    account: str
+    account: Account | None
     request: Request
     scene: Scene
+
+    @property
+    def me(self) -> Account:
+        """The caller; services that take no tickets do not ask."""
+        assert self.account is not None
+        return self.account
+
+    @property
+    def world(self) -> World:
+        """Where the caller lives."""
+        return self.scene.world
+
+    @property
+    def payload(self) -> Element:
+        """The operation's element."""
+        return self.call.payload
 
 
 Operation = Callable[[Asked], bytes]
@@ -32,7 +54,7 @@ TicketReader = Callable[[soap.Call, Request], str]
 
 class SoapService(msgspec.Struct, frozen=True, kw_only=True):
     """`operations` by name of the body's first element. `ticket` reads the whole `t=…&p=…` (None: no ticket needed),
-    `refused` is the fault for a missing one."""
+    `refused` is the fault for a missing, unknown or expired one."""
 
     actor: str
     operations: Mapping[str, Operation]
@@ -53,6 +75,10 @@ class SoapService(msgspec.Struct, frozen=True, kw_only=True):
             response = answers.xml(self._run(call, ticket, request, scene))
         except soap.Refusal as refusal:
             return answers.answered(_fault(refusal.fault), tag, operation=call.operation, refused=refusal.fault.text)
+        except WorldError as error:
+            return answers.answered(
+                _fault(explained(call, error)), tag, operation=call.operation, refused=type(error).__name__
+            )
         return answers.answered(response, tag, operation=call.operation)
 
     def _run(self, call: soap.Call, ticket: str, request: Request, scene: Scene) -> bytes:
@@ -61,10 +87,27 @@ class SoapService(msgspec.Struct, frozen=True, kw_only=True):
             name = call.action or call.operation
             text = f"Server did not recognize the value of HTTP Header SOAPAction: {name}."
             raise soap.Refusal(soap.service_fault(self.namespaces[0], "Forbidden", text, actor=self.actor))
-        if self.refused is not None and not passport.value_of(ticket):
-            raise soap.Refusal(self.refused(call))
-        account = passport.owner(ticket) if ticket else ""
+        account = None if self.refused is None else self._owner(call, ticket, scene.world, self.refused)
         return operation(Asked(call, ticket, account, request, scene))
+
+    def _owner(self, call: soap.Call, ticket: str, world: World, refused: Callable[[soap.Call], soap.Fault]) -> Account:
+        try:
+            account = world.tickets.owner(ticket)
+        except WorldError as error:
+            raise soap.Refusal(refused(call)) from error
+        furnish(world, account)
+        return account
+
+
+def explained(call: soap.Call, error: WorldError, code: str = "") -> soap.Fault:
+    """The fault for what the world refused, in the namespace of the call; `code` instead of the usual one."""
+    more = Xml("")
+    if isinstance(error, ContactExists):
+        more = el("conflictObjectId", error.contact)
+    elif isinstance(error, GroupNameTooLong):
+        more = el("parameterFault", "GroupName")
+    actor = f"{call.namespace}/{call.operation}"
+    return soap.service_fault(call.namespace, code or error.soap, str(error), actor=actor, more=more)
 
 
 def passport_refused(call: soap.Call) -> soap.Fault:
