@@ -143,7 +143,8 @@ class LabRunner:
                         *lines, pending = (pending + data).split(b"\n")
                         for line in lines:
                             _report(line, progress)
-            return process.wait(), said.decode("utf-8", "replace").strip()
+            words = said.decode("utf-8", "replace").strip()
+            return process.wait(), words.removeprefix("messenger-lab: ")  # it is said again, with the name in front
         finally:
             if process.poll() is None:
                 process.kill()

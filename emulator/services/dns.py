@@ -32,6 +32,9 @@ AXFR, IXFR = 252, 251
 OnQuery = Callable[[str, str, Endpoint], None]
 
 
+CHOICES = 8  # ports that the system may choose until one is free for TCP as well
+
+
 def listen(
     reactor: Any,
     zone: Zone,
@@ -48,14 +51,16 @@ def listen(
     Raises CannotListenError; a UDP port that was open already closes with the reactor's next turn.
     """
     factory = NameServer(reactor, zone, on_query)
-    datagrams = _Datagrams(factory, reactor, tuple(networks))
-    udp = reactor.listenUDP(port, datagrams, interface=interface, maxPacketSize=4096)
-    try:
-        tcp = reactor.listenTCP(udp.getHost().port, factory, interface=interface)
-    except error.CannotListenError:
-        udp.stopListening()
-        raise
-    return [udp, tcp]
+    for tries_left in reversed(range(CHOICES)):
+        datagrams = _Datagrams(factory, reactor, tuple(networks))
+        udp = reactor.listenUDP(port, datagrams, interface=interface, maxPacketSize=4096)
+        try:
+            return [udp, reactor.listenTCP(udp.getHost().port, factory, interface=interface)]
+        except error.CannotListenError:
+            udp.stopListening()
+            if port or not tries_left:
+                raise
+    raise AssertionError("unreachable")
 
 
 class NameServer(server.DNSServerFactory):

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import email
 import email.policy
-import re
-from base64 import b64encode
+from pathlib import Path
 
 import pytest
 from lxml import etree
 from web_client import Client, Faulted, Messenger, entries, groups, people
-from web_place import NOW, PASSWORD, TAG, ask, house, scene, town
+from web_place import NOW, PASSWORD, TAG, house, scene, town
 
 from emulator.services.msnp.house import House
-from emulator.wire import contactcard, tags, webfiles
+from emulator.store import find_cast
+from emulator.wire import tags
 from emulator.wire.markup import el
-from emulator.world import picture
 
 ALICE, BOB, CAROL = "alice@emu.test", "bob@emu.test", "carol@emu.test"
 
@@ -264,108 +263,6 @@ def test_the_emulated_contact_never_runs_out_of_room(home: House) -> None:
     assert len(home.world.mail.messages("contact@hotmail.com")) < 200
 
 
-def profile_change(home: House, **values: str) -> str:
-    cid = home.world.account(ALICE).cid_hex
-    inside = (el(name, value) for name, value in values.items())
-    return el("profile", el("ResourceID", f"{cid}!106"), el("ExpressionProfile", el("FreeText", "Update"), *inside))
-
-
-def test_a_profile_is_changed_and_read_back(home: House) -> None:
-    alice = Client(home, ALICE)
-    before = alice.profile()
-    assert before.findtext(".//{*}DisplayName") == "Alice Ω"
-    assert before.find(".//{*}PersonalStatus") is None
-    assert before.find(".//{*}Photo") is None
-    alice.storage("UpdateProfile", profile_change(home, PersonalStatus="on the <wall>", DisplayName="Alicia"))
-    after = alice.profile()
-    assert after.findtext(".//{*}PersonalStatus") == "on the <wall>"
-    assert after.findtext(".//{*}DisplayName") == "Alicia"
-    assert after.findtext(".//{*}DisplayNameLastModified") > before.findtext(".//{*}DisplayNameLastModified")
-    gone = el("profileAttributesToDelete", el("ExpressionProfileAttributes", el("PersonalStatus", True)))
-    alice.storage("UpdateProfile", profile_change(home), gone)
-    assert alice.profile().find(".//{*}PersonalStatus") is None
-    with pytest.raises(Faulted) as foreign:
-        Client(home, BOB).storage("UpdateProfile", profile_change(home, PersonalStatus="mine"))
-    assert foreign.value.code == "ItemDoesNotExist"
-
-
-@pytest.mark.parametrize("namespace", ["w10", "2008"])
-def test_a_tile_is_changed_as_clients_do_it(home: House, namespace: str) -> None:
-    alice = Client(home, ALICE)
-    place = f"http://www.msn.com/webservices/storage/{namespace}"
-    cid = home.world.account(ALICE).cid_hex
-
-    def storage(operation: str, *content: str) -> etree._Element:
-        answer = alice.storage(operation, *content, namespace=place)
-        assert etree.QName(answer).namespace == place
-        return answer
-
-    def upload(data: bytes) -> str:
-        stream = el("DocumentStream", el("MimeType", "png"), el("Data", b64encode(data).decode()))
-        document = el("document", el("Name", "tile"), el("DocumentStreams", stream))
-        rid = storage("CreateDocument", document).findtext("{*}CreateDocumentResult")
-        relation = el(
-            "Relationship", el("SourceID", f"{cid}!118"), el("TargetID", rid), el("RelationshipName", "ProfilePhoto")
-        )
-        storage("CreateRelationships", el("relationships", relation))
-        return rid
-
-    def unlink(rid: str) -> None:
-        target = el("targetHandles", el("ObjectHandle", el("ResourceID", rid)))
-        storage("DeleteRelationships", el("sourceHandle", el("RelationshipName", "/UserTiles")), target)
-        storage("DeleteRelationships", el("sourceHandle", el("ResourceID", f"{cid}!118")), target)
-
-    def fetch() -> bytes:
-        path = alice.profile().findtext(".//{*}PreAuthURL")
-        ticket = alice.tickets["storage.msn.com"].removeprefix("t=").partition("&")[0]
-        url = f"http://byfiles.storage.msn.com{path}?t={ticket}"
-        response = ask("GET", url, at=alice.scene).response
-        held = (("If-None-Match", response.header("ETag")),)
-        assert ask("GET", url, held, at=alice.scene).response.status == 304
-        return response.body
-
-    first, second = picture.generate("one"), webfiles.DOT
-    rid = upload(first)
-    assert fetch() == first
-    unlink(rid)
-    assert alice.profile().find(".//{*}Photo") is None
-    assert ask("GET", f"http://byfiles.storage.msn.com/emu/tile/{rid}", at=alice.scene).response.status == 404
-    rid = upload(second)
-    assert fetch() == second
-    assert alice.profile().findtext(".//{*}MimeType") == "image/gif"
-    found = storage("FindDocuments")
-    assert [one.text for one in found.iterfind(".//{*}Document/{*}ResourceID")] == [rid]
-    document = el(
-        "document",
-        el("ResourceID", rid),
-        el("DocumentStreams", el("DocumentStream", el("Data", b64encode(first).decode()))),
-    )
-    storage("UpdateDocument", document)
-    assert fetch() == first
-    version = int(storage("GetItemVersion").findtext("{*}GetItemVersionResult"))
-    storage("UpdateProfile", profile_change(home, PersonalStatus="x"))
-    assert int(storage("GetItemVersion").findtext("{*}GetItemVersionResult")) > version
-    assert storage("CreateProfile").findtext("{*}CreateProfileResult") == f"{cid}!106"
-    storage("ShareItem")
-
-
-def test_a_card_shows_name_and_picture(home: House) -> None:
-    home.world.accounts.set_tile(BOB, picture.generate("b"), picture.MIME)
-    bob = home.world.account(BOB)
-    url = "http://cc.services.spaces.live.com" + contactcard.PATH
-    alice = Client(home, ALICE)
-
-    def card(cid: int | str) -> etree._Element:
-        return alice.post(url, contactcard.request(alice.ticket, cid)).find(".//{*}elements")
-
-    shown = card(bob.cid)
-    assert (shown.get("displayName"), shown.get("totalMatches")) == ("Boris", "0")
-    fetched = ask("GET", shown.get("displayPictureUrl"), at=alice.scene).response
-    assert fetched.body == picture.generate("b")
-    for nobody in (1, "x", ""):
-        assert card(nobody).attrib == {"totalMatches": "0", "returnedMatches": "0"}
-
-
 def test_an_expired_ticket_is_a_passport_failure() -> None:
     clock = [NOW]
     home = house(lambda: clock[0])
@@ -409,96 +306,10 @@ def test_answers_wait_until_changes_are_kept(home: House) -> None:
     assert not home.world.unwritten
 
 
-NUMBER, FLAG, MOMENT, GUID = r"-?\d+", "true|false", r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z?", r"[0-9a-f-]{36}"
-MEMBERS = "Services/Service/Memberships/Membership/Members/Member/"
-INFO = "contacts/Contact/contactInfo/"
-PHOTO = "ExpressionProfile/Photo/DocumentStreams/DocumentStream/"
-READ = [  # what the tables of http.md 4.3, 4.5 and 5.1 say that clients read, of people with everything set
-    ("FindMembership", "Services/Service/Info/Handle/Type", "Messenger"),
-    ("FindMembership", "Services/Service/LastChange", MOMENT),
-    ("FindMembership", "Services/Service/Memberships/Membership/MemberRole", "Allow|Block|Reverse|Pending"),
-    ("FindMembership", MEMBERS + "MembershipId", NUMBER),
-    ("FindMembership", MEMBERS + "Type", "Passport|Email|Phone"),
-    ("FindMembership", MEMBERS + "DisplayName", ".+"),
-    ("FindMembership", MEMBERS + "State", "Accepted"),
-    ("FindMembership", MEMBERS + "Deleted", FLAG),
-    ("FindMembership", MEMBERS + "LastChanged", MOMENT),
-    ("FindMembership", MEMBERS + "Annotations/Annotation/Name", r"MSN\.IM\.InviteMessage"),
-    ("FindMembership", MEMBERS + "Annotations/Annotation/Value", ".+"),
-    ("FindMembership", MEMBERS + "PassportName", ".+@.+"),
-    ("FindMembership", MEMBERS + "IsPassportNameHidden", FLAG),
-    ("FindMembership", MEMBERS + "PassportId", NUMBER),
-    ("FindMembership", MEMBERS + "CID", NUMBER),
-    ("FindMembership", "OwnerNamespace/Info/CreatorCID", NUMBER),
-    ("FindMembership", "OwnerNamespace/Info/CreatorPassportName", ALICE),
-    ("ABFindAll", "ab/abId", GUID),
-    ("ABFindAll", "ab/lastChange", MOMENT),
-    ("ABFindAll", "ab/abInfo/OwnerCID", NUMBER),
-    ("ABFindAll", "groups/Group/groupId", GUID),
-    ("ABFindAll", "groups/Group/groupInfo/groupType", GUID),
-    ("ABFindAll", "groups/Group/groupInfo/name", ".+"),
-    ("ABFindAll", "groups/Group/groupInfo/IsNotMobileVisible", FLAG),
-    ("ABFindAll", "groups/Group/groupInfo/IsPrivate", FLAG),
-    ("ABFindAll", "groups/Group/fDeleted", FLAG),
-    ("ABFindAll", "contacts/Contact/contactId", GUID),
-    ("ABFindAll", "contacts/Contact/fDeleted", FLAG),
-    ("ABFindAll", "contacts/Contact/lastChange", MOMENT),
-    ("ABFindAll", INFO + "groupIds/guid", GUID),
-    ("ABFindAll", INFO + "contactType", "Me|Regular"),
-    ("ABFindAll", INFO + "firstName", "Robert"),
-    ("ABFindAll", INFO + "annotations/Annotation/Name", r"[A-Za-z.]+"),
-    ("ABFindAll", INFO + "annotations/Annotation/Value", ".+"),
-    *(
-        ("ABFindAll", INFO + name, pattern)
-        for name, pattern in {
-            "quickName": ".+",
-            "passportName": ".+@.+",
-            "displayName": ".+",
-            "IsPassportNameHidden": FLAG,
-            "puid": NUMBER,
-            "CID": NUMBER,
-            "isMobileIMEnabled": FLAG,
-            "isMessengerUser": FLAG,
-            "isFavorite": FLAG,
-            "isSmtp": FLAG,
-            "hasSpace": FLAG,
-            "spotWatchState": "NoDevice",
-            "birthdate": MOMENT,
-            "primaryEmailType": "ContactEmailPersonal",
-        }.items()
-    ),
-    ("GetProfile", "ResourceID", r"[0-9a-f]{16}!106"),
-    ("GetProfile", "ExpressionProfile/ResourceID", r"[0-9a-f]{16}!118"),
-    ("GetProfile", "ExpressionProfile/DisplayName", "Alice Ω"),
-    ("GetProfile", "ExpressionProfile/PersonalStatus", "on the wall"),
-    ("GetProfile", "ExpressionProfile/DateModified", MOMENT),
-    ("GetProfile", "ExpressionProfile/StaticUserTilePublicURL", "http://byfiles.storage.msn.com/emu/tile/.+"),
-    ("GetProfile", "ExpressionProfile/Photo/ResourceID", r"[0-9a-f]{16}!\d+"),
-    ("GetProfile", PHOTO + "MimeType", "image/png"),
-    ("GetProfile", PHOTO + "DataSize", NUMBER),
-    ("GetProfile", PHOTO + "PreAuthURL", "/emu/tile/.+"),
-]
-
-
-@pytest.fixture(scope="module")
-def documents() -> dict[str, etree._Element]:
-    home = town()
-    home.world.books.add_contact(CAROL, ALICE, invite="hello")
-    alice = Client(home, ALICE)
-    group = home.world.books.add_group(ALICE, "Climbing").id
-    home.world.books.add_contact(
-        ALICE, BOB, groups=(group,), nickname="Bobby", details=(("firstName", "Robert"),), allow=True
-    )
-    home.world.accounts.set_psm(ALICE, "on the wall")
-    home.world.accounts.set_tile(ALICE, picture.generate("x"), picture.MIME)
-    return {"FindMembership": alice.lists(), "ABFindAll": alice.contacts(), "GetProfile": alice.profile()}
-
-
-@pytest.mark.parametrize(("operation", "path", "pattern"), READ)
-def test_clients_find_what_they_read_of_people(
-    documents: dict[str, etree._Element], operation: str, path: str, pattern: str
-) -> None:
-    steps = "/".join("{*}" + step for step in path.split("/"))
-    found = [one.text or "" for one in documents[operation].iterfind("{*}" + f"{operation}Result/{steps}")]
-    assert found
-    assert all(re.fullmatch(pattern, text) for text in found), found
+def test_a_cast_and_the_first_visit_do_not_furnish_twice(home: House) -> None:
+    find_cast(cwd=Path(__file__).parents[2]).populate(home.world)
+    probe = Client(home, tags.account(TAG), "any")
+    assert list(entries(probe.contacts())) == ["contact@hotmail.com"]
+    assert list(groups(probe.contacts())) == ["Emulated group"]
+    assert people(probe.lists())["Allow"] == ["contact@hotmail.com"]
+    assert people(Client(home, "alice@example.com").lists())["Pending"] == ["dave@example.com"]
