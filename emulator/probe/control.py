@@ -77,7 +77,9 @@ class Control:
 
     async def start_run(self, start: control.RunStart) -> control.RunStarted:
         """Open a run."""
-        return await self._call("POST", control.RUNS, control.RunStarted, start)
+        started = await self._call("POST", control.RUNS, control.RunStarted, start)
+        self.next = started.serial
+        return started
 
     async def announce(self, announced: control.Announce) -> None:
         """Tell what is about to come."""

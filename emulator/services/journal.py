@@ -12,7 +12,7 @@ from emulator.net.tally import Tally, digest
 from emulator.wire.receipt import Endpoint, Receipt, Seen, TlsFacts
 from emulator.wire.talk import Sighting
 
-LIMIT = 50_000  # receipts of one run; older ones are dropped first
+LIMIT = 20_000  # receipts; older ones are dropped first
 SEEN_LIMIT = 1_000  # tagged exchanges of one receipt; later ones are only counted
 
 
@@ -82,7 +82,7 @@ class Entry:
 
 
 class Journal:
-    """All receipts of the current run, by number; `advance` hands out serials in order of change."""
+    """All receipts, by number; `advance` hands out serials in order of change."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         self.now = now
@@ -95,11 +95,14 @@ class Journal:
     def __len__(self) -> int:
         return len(self._entries)
 
-    def clear(self) -> None:
-        """A new run begins: what was seen before is dropped (connections that still live keep writing)."""
-        self._entries.clear()
+    def begin(self) -> int:
+        """A new run begins: it asks from this serial on, and addresses that come again get receipts of their own.
+
+        Earlier receipts stay, because another run may still be asking for them; the limit takes them in time.
+        """
         self._half_open.clear()
         self._datagrams.clear()
+        return self._serial
 
     def advance(self, entry: Entry) -> int:
         """The next serial, for this entry; it moves to the end of the order."""

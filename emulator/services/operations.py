@@ -52,18 +52,19 @@ class Operations:
 
     def start_run(self, start: RunStart, observed: str) -> RunStarted:
         """Forget the former run, open what this one needs."""
-        self._journal.clear()
-        self._expected.clear()
+        serial = self._journal.begin()
         self._run = f"{start.vantage}-{self._surroundings.entropy(4).hex()}"
         self._listeners.open_samples(bytes.fromhex(start.seed), start.samples)
         if start.leaks:
             self._listeners.open_leaks()
         self._keep_watching()
-        return RunStarted(self._run, self._surroundings.now(), observed, HALF_OPEN.exists(), self._listeners.table)
+        return RunStarted(
+            self._run, self._surroundings.now(), observed, serial, HALF_OPEN.exists(), self._listeners.table
+        )
 
     def announce(self, announced: Announce) -> None:
-        """Remember what is about to come."""
-        self._expected.update({item.flow: item for item in announced.flows})
+        """Remember what is about to come (the latest announcement)."""
+        self._expected = {item.flow: item for item in announced.flows}
         self._keep_watching()
 
     def receipts(self, after: int) -> Receipts:

@@ -22,7 +22,7 @@ BODY_LIMIT = 8 << 20  # bytes
 
 
 class RunStart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Opens a run; the journal's receipts of earlier runs are dropped. `samples` may ask for more listeners."""
+    """Opens a run. `samples` may ask for more listeners."""
 
     vantage: str
     catalog: str
@@ -45,12 +45,13 @@ class Listener(msgspec.Struct, frozen=True):
 class RunStarted(msgspec.Struct, frozen=True):
     """`observed`: where the control connection came from. `now`: the emulator's clock, seconds since the epoch.
 
-    `watched`: half-open connections can be seen there. `listeners`: everything that should listen, also what does not.
+    `serial`: receipts after it are this run's. `watched`: half-open connections can be seen there. `listeners`: everything that should listen, also what does not.
     """
 
     run: str
     now: float
     observed: str
+    serial: int
     watched: bool
     listeners: tuple[Listener, ...]
 

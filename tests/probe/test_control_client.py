@@ -30,7 +30,7 @@ class Operations:
     """Says what it is told to say."""
 
     def start_run(self, start: control.RunStart, observed: str) -> control.RunStarted:
-        return control.RunStarted(f"run of {start.vantage}", 5.0, observed, True, ())
+        return control.RunStarted(f"run of {start.vantage}", 5.0, observed, 0, True, ())
 
     def announce(self, announced: control.Announce) -> None:
         self.announced = announced

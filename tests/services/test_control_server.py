@@ -33,7 +33,7 @@ class FakeOperations:
 
     def start_run(self, start: control.RunStart, observed: str) -> control.RunStarted:
         self.asked.append(start)
-        return control.RunStarted("run-1", 5.0, observed, True, ())
+        return control.RunStarted("run-1", 5.0, observed, 0, True, ())
 
     def announce(self, announced: control.Announce) -> None:
         self.asked.append(announced)
