@@ -45,7 +45,8 @@ class Listener(msgspec.Struct, frozen=True):
 class RunStarted(msgspec.Struct, frozen=True):
     """`observed`: where the control connection came from. `now`: the emulator's clock, seconds since the epoch.
 
-    `serial`: receipts after it are this run's. `watched`: half-open connections can be seen there. `listeners`: everything that should listen, also what does not.
+    `serial`: receipts after it are this run's. `watched`: half-open connections can be seen there. `listeners`:
+    everything that should listen, also what does not.
     """
 
     run: str

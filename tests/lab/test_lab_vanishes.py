@@ -11,6 +11,7 @@ from pathlib import Path
 from time import monotonic
 
 import pytest
+from descendants import family, networks, own_networks
 
 ROOT = Path(__file__).parents[2]
 CONF = ROOT / "scenarios" / "squid-forced.conf"
@@ -34,42 +35,6 @@ with Lab(load(), runtime=Path(sys.argv[1])) as lab:
 """
 
 
-def networks() -> dict[int, str]:
-    """The network namespace of every process on this machine."""
-    found = {}
-    for path in Path("/proc").iterdir():
-        if path.name.isdecimal():
-            try:
-                found[int(path.name)] = os.readlink(path / "ns" / "net")
-            except OSError:
-                continue  # gone meanwhile
-    return found
-
-
-def family(parent: int) -> dict[int, str]:
-    """A parent, all its descendants, and whoever else lives in a network of theirs, with their networks.
-
-    Others on this machine may make namespaces at the same time, so only what descends from the parent counts.
-    """
-    known = networks()
-    members = {parent}
-    for _ in range(8):  # generations
-        members |= {pid for pid in known if _parent(pid) in members}
-    own = {known[pid] for pid in members if pid in known} - {known[os.getpid()]}
-    return {pid: network for pid, network in known.items() if pid in members or network in own}
-
-
-def lab_networks(members: dict[int, str]) -> set[str]:
-    return set(members.values()) - {networks()[os.getpid()]}
-
-
-def _parent(pid: int) -> int:
-    try:
-        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-    except OSError:
-        return 0
-
-
 def start(runtime: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "-c", PARENT, str(runtime), str(CONF)],
@@ -82,7 +47,7 @@ def start(runtime: Path) -> subprocess.Popen[bytes]:
 def await_gone(members: dict[int, str], limit: float = 10.0) -> None:
     """Wait on their pidfds until processes are gone, and see that no network of theirs is left."""
     deadline = monotonic() + limit
-    lost = lab_networks(members)
+    lost = own_networks(members)
     for pid in members:
         try:
             descriptor = os.pidfd_open(pid)
@@ -104,7 +69,7 @@ def test_nothing_survives_the_parent(runtime: Path, how: signal.Signals) -> None
         assert parent.stdout is not None
         assert parent.stdout.readline() == b"built\n"
         members = family(parent.pid)
-        assert len(lab_networks(members)) == 3
+        assert len(own_networks(members)) == 3
         assert len(members) >= 1 + 1 + 3 + 2 + 3 + 1  # parent, janitor, holders, sleepers, a shell's, an orphan
         assert any(place.iterdir())
         parent.send_signal(how)
@@ -125,9 +90,9 @@ def test_killed_in_the_middle_of_its_making(runtime: Path, wanted: int) -> None:
     parent = start(place)
     deadline = monotonic() + 20
     members = family(parent.pid)
-    while len(lab_networks(members)) < wanted and parent.poll() is None and monotonic() < deadline:
+    while len(own_networks(members)) < wanted and parent.poll() is None and monotonic() < deadline:
         members = family(parent.pid)
-    assert len(lab_networks(members)) >= wanted
+    assert len(own_networks(members)) >= wanted
     parent.kill()
     parent.wait()
     assert parent.stdout is not None
