@@ -98,14 +98,9 @@ def load(text: str, *, now: float, catalog: str, source: str) -> Join:
     return join
 
 
-def to_line(join: Join) -> str:
-    """One base64 line, for the environment variable MESSENGER_LAB_JOIN."""
-    return base64.b64encode(dump(join).encode()).decode()
-
-
 def from_line(line: str) -> str:
     """The join file's text from such a line. Raises JoinError when it is not base64."""
     try:
         return base64.b64decode(line.strip(), validate=True).decode()
     except (binascii.Error, UnicodeDecodeError) as error:
-        raise JoinError(f"{VARIABLE}: not one base64 line: {error}. Use `serve --join-out -` again.") from error
+        raise JoinError(f"{VARIABLE}: not one base64 line: {error}. Make it with `base64 -w0 join.toml`.") from error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import select
 import signal
 import subprocess
 import sys
@@ -11,7 +10,7 @@ from pathlib import Path
 from time import monotonic
 
 import pytest
-from descendants import family, networks, own_networks
+from descendants import await_gone, family, own_networks
 
 ROOT = Path(__file__).parents[2]
 CONF = ROOT / "scenarios" / "squid-forced.conf"
@@ -42,23 +41,6 @@ def start(runtime: Path) -> subprocess.Popen[bytes]:
         stderr=None,
         start_new_session=True,
     )
-
-
-def await_gone(members: dict[int, str], limit: float = 10.0) -> None:
-    """Wait on their pidfds until processes are gone, and see that no network of theirs is left."""
-    deadline = monotonic() + limit
-    lost = own_networks(members)
-    for pid in members:
-        try:
-            descriptor = os.pidfd_open(pid)
-        except ProcessLookupError:
-            continue
-        try:
-            ended, _, _ = select.select([descriptor], [], [], max(0.0, deadline - monotonic()))
-            assert ended, f"process {pid} still runs"
-        finally:
-            os.close(descriptor)
-    assert not lost & set(networks().values())
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from emulator.wire import passport
 from emulator.world.names import fold
 from emulator.world.notices import Notice
 from emulator.world.presence import Place
@@ -127,8 +126,3 @@ class House:
         for member in others:
             member.message(sender, payload)
         return bool(others)
-
-
-def is_probe(address: str) -> bool:
-    """True for an account that carries a probe's tag."""
-    return bool(passport.tags_of(address))
