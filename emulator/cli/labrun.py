@@ -28,8 +28,25 @@ from emulator.scenario.model import Scenario
 Selected = tuple[Path, Scenario]
 
 
-class Interrupted(Exception):
+class Interrupted(KeyboardInterrupt):
     """Ctrl-C, or the end asked for by a signal."""
+
+
+class _Stop:
+    """Remembers that the end was asked for: an exception out of a signal handler can be lost (in a finalizer, say)."""
+
+    def __init__(self) -> None:
+        self._asked = False
+
+    def ask(self, number: int, frame: object) -> None:
+        """The signal handler."""
+        self._asked = True
+        raise Interrupted
+
+    def check(self) -> None:
+        """Raise what was lost."""
+        if self._asked:
+            raise Interrupted
 
 
 def run_in_lab(
@@ -51,16 +68,22 @@ def run_in_lab(
     interrupted = False
     line = ProgressLine(stderr, "auto")
     try:
-        with _signals(), _lab(catalog, options, certs) as (lab, join):
+        with _signals() as stop, _lab(catalog, options, certs) as (lab, join):
+
+            def progress(flows: int, total: int) -> None:
+                stop.check()
+                line.update(flows, total)
+
             runner = LabRunner(lab, join, options)
             for path, scenario, one in todo:
                 name = f"{scenario.id}/{one.id}" if len(scenario.passes) > 1 else scenario.id
                 line.begin(name)
-                record = runner.run(path, scenario, one, line.update)
+                record = runner.run(path, scenario, one, progress)
                 line.end()
                 done.append(record)
                 _say(record)
-    except (Interrupted, KeyboardInterrupt):
+                stop.check()
+    except KeyboardInterrupt:
         interrupted = True
     except LabError as problem:
         if not done:
@@ -97,15 +120,12 @@ def _lab(catalog: Catalog, options: Options, certs: Path | None) -> Iterator[tup
 
 
 @contextmanager
-def _signals() -> Iterator[None]:
+def _signals() -> Iterator[_Stop]:
     """Ctrl-C and SIGTERM become an exception here, so that everything is taken down in order."""
-
-    def interrupt(number: int, frame: object) -> None:
-        raise Interrupted
-
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
+    stop = _Stop()
+    before = {number: signal.signal(number, stop.ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield
+        yield stop
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
