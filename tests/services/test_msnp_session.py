@@ -229,6 +229,16 @@ def test_waiting_mail_is_announced_after_the_first_chg(service):
     assert b"<E>bob@example.com</E>" in out
 
 
+def test_what_the_world_refuses_is_a_number_and_no_end(service):
+    line = service.person("alice@example.com")
+    line.read()
+    picture = b"x" * 5000
+    assert re.fullmatch(rb"\d{3} 9\r\n", line.send(b"CHG 9 NLN 0 " + picture + b"\r\n"))
+    payload = b"<Data><PSM>" + b"x" * 9000 + b"</PSM></Data>"
+    assert re.fullmatch(rb"\d{3} 10\r\n", line.send(b"UUX 10 %d\r\n%s" % (len(payload), payload)))
+    assert line.send(b"PNG\r\n") == b"QNG 60\r\n"
+
+
 @pytest.mark.parametrize("command", [b"CHG 5 FLN 0\r\n", b"XFR 5 SB\r\n", b"FQY 5 9\r\n<ml></ml>"])
 def test_refusals_are_numbers(service, command):
     line = service.person("alice@example.com", status="")

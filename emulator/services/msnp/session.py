@@ -65,7 +65,7 @@ class Session:
             while True:
                 if command.verb == "USR" and command.args[2:3] == ("I",):
                     yield Sighting("msnp", tags.from_account(command.arg(3)), {"command": "USR I"})
-                reply = self._handler(command)(command)
+                reply = self._reply(command)
                 self._house.keep()
                 self._context.push(reply)
                 self._house.settle()
@@ -74,6 +74,14 @@ class Session:
                 command = yield from read(FROM_CLIENT)
         finally:
             self._leave()
+
+    def _reply(self, command: Command) -> bytes:
+        """The answer of the command's handler; what the world refuses gets the protocol's number."""
+        handler = self._handler(command)
+        try:
+            return handler(command)
+        except WorldError as error:
+            return line(str(error.msnp), command.arg(0))
 
     def _handler(self, command: Command) -> Handler:
         """The handler of a command in this dialect and state; anything else ends the connection (msnp.md 1.1)."""
