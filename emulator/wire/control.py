@@ -13,7 +13,6 @@ from emulator.wire.receipt import Receipt
 
 RUNS = "/v1/runs"  # POST RunStart -> RunStarted
 ANNOUNCE = "/v1/flows"  # POST Announce -> {}
-LISTEN = "/v1/listen"  # POST Listen -> Listening
 RECEIPTS = "/v1/receipts"  # GET ?after=N -> Receipts
 SELFCHECK = "/v1/selfcheck"  # POST {} -> SelfCheck
 STATUS = "/v1/status"  # GET -> Status
