@@ -5,7 +5,7 @@ set -u
 
 # command: package
 NEEDS="nft:nftables ip:iproute2 squid:squid-openssl curl:curl openssl:openssl"
-TESTS="dig:dnsutils tshark:tshark nmap:nmap stun:stun-client turnutils_natdiscovery:coturn"
+TESTS="dig:dnsutils tshark:tshark nmap:nmap stun:stun-client turnutils_natdiscovery:coturn sqlite3:sqlite3 file:file"
 
 missing=""
 for need in $NEEDS $TESTS; do

@@ -10,7 +10,7 @@ import rich_click as click
 from emulator.catalog import load
 from emulator.cli.labrun import run_in_lab
 from emulator.cli.results import Sinks, deliver
-from emulator.cli.run import select
+from emulator.cli.selection import select
 from emulator.cli.terminal import checked_seed, clear_errors, named_by_person
 from emulator.runner.passes import DEFAULT_TIMEOUT
 

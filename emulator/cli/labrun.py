@@ -13,6 +13,7 @@ from rich.markup import escape
 
 from emulator.catalog import Catalog
 from emulator.cli.results import run_record
+from emulator.cli.selection import Selected, passes_of
 from emulator.cli.terminal import CANNOT_RUN, complain, entropy, now, stderr
 from emulator.judge.record import PassRecord, RunRecord
 from emulator.lab import state
@@ -23,9 +24,6 @@ from emulator.lab.runtime import runtime_directory
 from emulator.report.progress import ProgressLine
 from emulator.runner.inlab import LabRunner, PassFailed, start_serve
 from emulator.runner.passes import Options
-from emulator.scenario.model import Scenario
-
-Selected = tuple[Path, Scenario]
 
 
 class Interrupted(KeyboardInterrupt):
@@ -59,8 +57,6 @@ def run_in_lab(
     certs: Path | None,
 ) -> RunRecord:
     """All passes of all scenarios, one after another. What was finished is reported, whatever happens."""
-    from emulator.cli.run import passes_of
-
     todo = [(path, scenario, one) for path, scenario in chosen for one in passes_of(scenario, only)]
     options = Options(seed=seed or entropy(8).hex(), samples=8 if samples is None else samples, timeout=timeout)
     started = now()

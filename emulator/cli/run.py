@@ -13,6 +13,7 @@ import rich_click as click
 
 from emulator.catalog import Catalog, load
 from emulator.cli.results import Sinks, deliver, run_record
+from emulator.cli.selection import Selected, passes_of, select
 from emulator.cli.terminal import (
     BAD_INPUT,
     check_writable,
@@ -29,13 +30,8 @@ from emulator.net.descriptors import raise_limit
 from emulator.probe.place import parse_proxy
 from emulator.report.progress import ProgressLine
 from emulator.runner.passes import DEFAULT_TIMEOUT, Options, Runner
-from emulator.scenario.load import find
-from emulator.scenario.load import load as load_scenario
-from emulator.scenario.model import Pass, Scenario
 from emulator.wire import join as join_file
 from emulator.wire.join import Join
-
-Selected = tuple[Path, Scenario]
 
 
 @click.command("run", context_settings={"help_option_names": ["-h", "--help"]})
@@ -98,23 +94,6 @@ def command(
             )
             record = _run_from_here(catalog, join, chosen, only, options, progress)
         sys.exit(deliver(record, catalog, sinks))
-
-
-def select(catalog: Catalog, names: tuple[str, ...]) -> list[Selected]:
-    """Scenarios by name or path. Raises ScenarioError."""
-    cwd = Path.cwd()
-    return [(find(name, cwd=cwd), load_scenario(name, catalog, cwd=cwd)) for name in names]
-
-
-def passes_of(scenario: Scenario, only: str | None) -> list[Pass]:
-    """The passes to run; a name that a scenario does not have is bad input."""
-    if only is None:
-        return list(scenario.passes)
-    found = [one for one in scenario.passes if one.id == only]
-    if not found:
-        names = ", ".join(one.id for one in scenario.passes)
-        complain(f"--pass {only!r}: scenario {scenario.id} has {names}", BAD_INPUT)
-    return found
 
 
 def _join(catalog: Catalog, source: str | None) -> Join | None:

@@ -18,6 +18,7 @@ from emulator.pki import judge_chain
 from emulator.probe.place import Place
 from emulator.probe.recorder import Recorder
 from emulator.probe.speakers import Refused, Speaker
+from emulator.probe.web.requests import PLAIN_AGENT
 from emulator.wire import tunnel
 from emulator.wire.errors import WireError
 from emulator.wire.receipt import Endpoint
@@ -25,7 +26,6 @@ from emulator.wire.receipt import Endpoint
 T = TypeVar("T")
 
 SILENCE = "silence"
-PLAIN_AGENT = "MSMSGS"
 
 
 class StreamAttempt:

@@ -5,13 +5,14 @@ Not the content of any exchange. Source: http.md 1.1, 24.
 
 from __future__ import annotations
 
+from emulator.catalog import load
 from emulator.probe.web.context import WebContext
 from emulator.wire import tags
 from emulator.wire.http import Headers, Request
 from emulator.wire.soap import CONTENT_TYPE
 
 PLAIN_AGENT = "MSMSGS"
-NOTE_AGENT = "MSN Explorer/9.0 (MSN 8.0; TmstmpExt)"  # address book, profile and tile: the catalog's note (KB 927847)
+NOTE_AGENT = load().note.agent  # address book, profile and tile
 CRL_AGENT = "Microsoft-CryptoAPI/6.0"
 RST_AGENT = (
     "Mozilla/4.0 (compatible; MSIE 6.0; Windows NT 5.1; IDCRL 4.100.313.1; IDCRL-cfg 4.0.5633.0; "

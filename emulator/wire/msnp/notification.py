@@ -13,7 +13,6 @@ from emulator.wire.msnp.lines import expect, line, send
 from emulator.wire.talk import Send, Talk
 
 CLIENT_VERSION = "8.1.0178"
-CAPABILITIES = 2007498796  # MSNC7, winks, voice clips: the word of an 8.1 client
 
 
 def sign_in(context: ClientContext) -> Talk[dict[str, object]]:
@@ -31,7 +30,7 @@ def sign_in(context: ClientContext) -> Talk[dict[str, object]]:
     yield from expect("USR", "4", "OK", account)
     message = yield from expect("MSG", "Hotmail", skip=("SBS",))
     seen = _headers(message.payload)
-    yield from send("CHG", 5, "NLN", CAPABILITIES, 0)
+    yield from send("CHG", 5, "NLN", switchboard.CAPABILITIES, 0)
     yield from expect("CHG", "5", "NLN")
     question = yield from expect("CHL", "0", skip=("ILN", "NLN", "UBX", "MSG"))
     answer = challenge.lock_key(question.arg(1), challenge.CLIENT).encode()

@@ -14,7 +14,7 @@ from emulator.wire.talk import Talk
 
 CONTACT = "contact@hotmail.com"
 CONTACT_NAME = "Contact"
-CAPABILITIES = 2007498796
+CAPABILITIES = 2007498796  # MSNC7, winks, voice clips: the word of an 8.1 client
 NEGOTIATION, GAME = 0, 4  # AppIDs in the footer
 
 
