@@ -46,6 +46,7 @@ class Session:
         self._place: int = 0
         self._announced = False
         self._over = False
+        self._commands: dict[str, Handler] = {}  # by verb, once signed in
 
     @property
     def place(self) -> Place | None:
@@ -92,7 +93,7 @@ class Session:
             return self._png
         if self._dialect is None or not self._place:
             raise WireError(f"{command.verb} before sign-in")
-        found = self._table(self._dialect).get(command.verb)
+        found = self._commands.get(command.verb)
         if found is None:
             raise WireError(f"{command.verb} is no command of {self._dialect.name}")
         return found
@@ -165,6 +166,7 @@ class Session:
             self._over = True
             return line("911", trid)
         self._place = arrival.place.id
+        self._commands = self._table(self._dialect)
         self._house.oust(arrival.ousted)
         self._house.enter(arrival.place, self)
         name = (presence.encode(account.name),) if self._dialect.name_in_ok else ()
