@@ -55,6 +55,10 @@ from emulator.wire.control import Listener
 @click.option(
     "--cast", "cast_file", metavar="FILE", help="TOML file with the accounts (default: alice, bob and friends)."
 )
+@click.option(
+    "--open-accounts", is_flag=True, help="Whoever signs in with an unknown address gets an account (default: refused)."
+)
+@click.option("--dispatch", is_flag=True, help="Refer every sign-in once, as a dispatch server did (XFR NS).")
 @click.option("--quiet", is_flag=True, help="Only say what does not work.")
 def command(
     address: str | None,
@@ -71,6 +75,8 @@ def command(
     socket: Path | None,
     state: Path | None,
     cast_file: str | None,
+    open_accounts: bool,
+    dispatch: bool,
     quiet: bool,
 ) -> None:
     """Impersonate the Messenger network until Ctrl-C.
@@ -96,6 +102,8 @@ def command(
             samples=samples,
             socket=socket,
             state=state,
+            open_accounts=open_accounts,
+            dispatch=dispatch,
         )
         cast = find_cast(cast_file, cwd=Path.cwd())
         from twisted.internet import reactor  # the one place (with `run`) where a reactor is chosen

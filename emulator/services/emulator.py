@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from twisted.internet import error, interfaces
+from twisted.internet import error, interfaces, task
 from twisted.web import server
 
 from emulator import __version__
@@ -21,11 +21,11 @@ from emulator.net.control_tls import ControlCertificate
 from emulator.pki import Authority, TlsContexts
 from emulator.problems import CannotRun
 from emulator.services import dns
+from emulator.services.contacts import move_in
 from emulator.services.control import ControlResource
 from emulator.services.journal import Journal
 from emulator.services.listeners import Listeners, why_not
 from emulator.services.msnp.house import House
-from emulator.services.msnp.residents import move_in
 from emulator.services.operations import Operations
 from emulator.services.registry import stream_servers
 from emulator.services.stream import FarEndFactory
@@ -51,7 +51,8 @@ class CannotServe(CannotRun):
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """How to serve. `addresses` maps hosts, `peer` and `second`; `control` are addresses for the control channel.
 
-    `state`: file in which the world is kept; None keeps it in memory.
+    `state`: file in which the world is kept; None keeps it in memory. `open_accounts`: whoever signs in with an unknown
+    address gets an account. `dispatch`: notification sessions are referred once before they may sign in.
     """
 
     addresses: dict[str, str]
@@ -64,6 +65,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     samples: int
     socket: Path | None = None
     state: Path | None = None
+    open_accounts: bool = False
+    dispatch: bool = False
 
 
 class Emulator:
@@ -101,11 +104,13 @@ class Emulator:
         self._allocations = Allocations()
         contexts = TlsContexts(authority)
         self._store = Store.open(settings.state)
-        world = World(now=now, entropy=entropy, open_accounts=True)
+        world = World(now=now, entropy=entropy, open_accounts=True, anybody=settings.open_accounts)
         self._store.load(world)
         cast.populate(world)
-        self._house = House(world, self._store.flush)
-        move_in(self._house)
+        self._house = House(
+            world, self._store.flush, call_later=reactor.callLater, now=now, dispatch=settings.dispatch
+        )
+        move_in(self._house, catalog, call_later=reactor.callLater, now=now, entropy=entropy)
         servers = stream_servers(
             catalog, authority, self._house, now=now, entropy=entropy, call_later=reactor.callLater
         )
@@ -143,8 +148,10 @@ class Emulator:
         return opened
 
     async def stop(self) -> None:
-        """Close everything."""
+        """Close everything; whoever is signed in is told first."""
         self._operations.stop()
+        self._house.close()
+        await task.deferLater(self._reactor, 0.0)  # what was written leaves before the connections end
         await self.listeners.close()
         for port in self._ports:
             stopped = port.stopListening()

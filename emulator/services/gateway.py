@@ -1,6 +1,8 @@
 """The HTTP gateway: MSNP sessions that live in POST bodies of gateway.dll. A poll with Lifespan waits for news.
 
-Not a proxy: the MSNP conversation runs here. Source: protocols/msnp.md 4, protocols/http.md 12.
+Not a proxy: the MSNP conversation runs here. The number behind the dot of a SessionID tells which answer a client saw
+last: whoever comes back with the number before it lost an answer, and gets its bytes again. Source: protocols/msnp.md
+1.5, 4, protocols/http.md 12.
 """
 
 from __future__ import annotations
@@ -10,8 +12,10 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from emulator.services.msnp.session import PingOverGateway
 from emulator.wire import http
 from emulator.wire.context import ServerContext
+from emulator.wire.msnp.lines import number
 from emulator.wire.talk import Conversation, Talk
 
 PATH = "/gateway/gateway.dll"
@@ -19,22 +23,54 @@ IDLE = 60.0  # seconds without a request, then a session is over
 LIFESPAN = 25.0  # seconds that a poll is held at most
 SESSIONS = 20_000  # at once; more are refused with 503
 BODY_LIMIT = 64 * 1024  # bytes of MSNP in one request
+FIRST = 10_000  # numbers behind the dot count from here
+BROWSERS = (  # what browser clients ask for before and with their requests
+    ("Access-Control-Allow-Origin", "*"),
+    ("Access-Control-Allow-Methods", "POST, OPTIONS"),
+    ("Access-Control-Allow-Headers", "X-Requested-With, X-MSN-Host, Content-Type, Pragma, Accept"),
+    ("Access-Control-Expose-Headers", "X-MSN-Messenger, X-MSN-Host"),
+    ("Access-Control-Max-Age", "86400"),
+)
 
 CallLater = Callable[[float, Callable[[], None]], Any]
 Server = Callable[[ServerContext], Talk[None]]
 Take = Callable[[http.Answered], None]
 
 
+class LiveContext(ServerContext, frozen=True, kw_only=True):
+    """Surroundings of a conversation that can tell whether its connection is still there."""
+
+    alive: Callable[[], bool]
+
+
+def live(context: ServerContext, alive: Callable[[], bool]) -> LiveContext:
+    """The same surroundings, with that."""
+    fields = {name: getattr(context, name) for name in ServerContext.__struct_fields__}
+    return LiveContext(**fields, alive=alive)
+
+
+def _liveness(context: ServerContext) -> Callable[[], bool]:
+    return context.alive if isinstance(context, LiveContext) else lambda: True
+
+
 class _Session:
-    """One MSNP conversation behind the gateway. `number` changes with every answer, clients send the latest back."""
+    """One MSNP conversation behind the gateway.
+
+    `number` changes with every answer, clients send the latest back; `last` is what went with it, until it is seen.
+    """
 
     def __init__(self, key: str, context: ServerContext, server: Server) -> None:
         self.key = key
+        self.context = context
         self.queue = bytearray()
         self.over = False
         self.used = context.now()
         self.number = 0
+        self.last = b""
+        self.asked = b""  # body of the request that `last` answered
         self.waiting: Callable[[], None] | None = None  # answers the poll that is held
+        self.alive: Callable[[], bool] = _liveness(context)  # is the connection there, on which the poll is held?
+        self.timer: Any = None
         inside = replace(context, push=self._push, hang_up=self._hang_up)
         self.conversation: Conversation[Any] = Conversation(server(inside))
         self.queue += self.conversation.start()
@@ -49,9 +85,30 @@ class _Session:
     def finished(self) -> bool:
         return self.over or self.conversation.finished
 
-    def feed(self, data: bytes) -> None:
-        """MSNP bytes from the client; what is answered joins the queue."""
-        self.queue += self.conversation.feed(data)
+    @property
+    def pinged(self) -> bool:
+        """True when the conversation ended because of a PNG."""
+        return isinstance(self.conversation.error, PingOverGateway)
+
+    def seen(self, number: str, body: bytes) -> bool:
+        """Which answer the client saw last; False for a number that it cannot have. A repeated body is not fed twice.
+
+        Clients always send the newest number (http.md 12); the one before means that the last answer was lost.
+        """
+        if number == str(FIRST + self.number):
+            self.last = b""
+            self.asked = body
+            if body:
+                self.queue += self.conversation.feed(body)
+            return True
+        if number != str(FIRST + self.number - 1):
+            return False
+        self.queue[:0] = self.last
+        self.last = b""
+        if body and body != self.asked:
+            self.asked = body
+            self.queue += self.conversation.feed(body)
+        return True
 
     def end(self) -> None:
         """Nobody asks any more."""
@@ -60,12 +117,16 @@ class _Session:
 
     def _push(self, data: bytes) -> None:
         self.queue += data
-        if data and self.waiting is not None:
-            self.waiting()
+        if data:
+            self._news()
 
     def _hang_up(self) -> None:
         self.over = True
-        if self.waiting is not None:
+        self._news()
+
+    def _news(self) -> None:
+        """Answer the poll that is held, unless its connection is gone: then the bytes wait for the next one."""
+        if self.waiting is not None and self.alive():
             self.waiting()
 
 
@@ -82,9 +143,10 @@ class Gateway:
 
     def handle(self, request: http.Request, context: ServerContext) -> http.Answered | http.Later:
         """Answer one request to gateway.dll, or hold it."""
-        self._forget(context.now())
+        if request.method == "OPTIONS":
+            return http.Answered(http.Response(200, BROWSERS))
         if request.method != "POST":
-            return http.Answered(http.Response(405, (("Allow", "POST"),)))
+            return http.Answered(http.Response(405, (("Allow", "POST, OPTIONS"),)))
         if len(request.body) > BODY_LIMIT:
             return http.Answered(http.Response(413, (("Connection", "close"),)))
         reachable = request.host or context.local.address
@@ -94,30 +156,46 @@ class Gateway:
                 return http.Answered(http.Response(503))
             key = str(100_000_000 + int.from_bytes(context.entropy(4), "big"))
             session = self._sessions[key] = _Session(key, context, self._server)
+            session.seen(str(FIRST), request.body)
+            self._watch(session, context.now, IDLE)
         else:
-            found = self._sessions.get(request.parameter("SessionID").partition(".")[0])
-            if found is None or found.waiting is not None:  # unknown, or a second request beside one that is held
-                return http.Answered(http.Response(400))
+            key, _, latest = request.parameter("SessionID").partition(".")
+            found = self._sessions.get(key)
+            if found is None or (found.waiting is not None and found.alive()):
+                return http.Answered(http.Response(400))  # unknown, or a second request beside one that is held
             session = found
-        session.used = context.now()
-        if request.body:
-            session.feed(request.body)
+            session.waiting = None  # held on a connection that is gone
+            session.used = context.now()
+            if not session.seen(latest, request.body):
+                return http.Answered(http.Response(400))
+        if session.pinged:
+            self._end(session)
+            return http.Answered(http.Response(400), session.tag, {"error": str(session.conversation.error)})
+        browser = BROWSERS if request.header("Origin") else ()
         hold = _lifespan(request) if action == "poll" else 0.0
         if hold and not session.queue and not session.finished:
-            return http.Later(lambda take: self._hold(session, hold, reachable, take))
-        return self._answer(session, reachable)
+            session.alive = _liveness(context)
+            return http.Later(lambda take: self._hold(session, hold, lambda: self._answer(session, reachable), take))
+        answered = self._answer(session, reachable)
+        if not browser:
+            return answered
+        response = replace(answered.response, headers=(*answered.response.headers, *browser))
+        return replace(answered, response=response)
 
-    def _hold(self, session: _Session, seconds: float, reachable: str, take: Take) -> None:
+    def _hold(self, session: _Session, seconds: float, answered: Callable[[], http.Answered], take: Take) -> None:
         """Answer when there is news, at the latest after `seconds`."""
         calls: list[Any] = []
 
         def answer() -> None:
-            if session.waiting is None:
-                return
+            if session.waiting is not answer:
+                return  # answered, or its connection is gone and another request came
+            if not session.alive():
+                return  # nobody is there to take it
             session.waiting = None
             if calls and calls[0].active():
                 calls[0].cancel()
-            take(self._answer(session, reachable))
+            session.used = session.context.now()
+            take(answered())
 
         session.waiting = answer
         calls.append(self._call_later(seconds, answer))
@@ -125,14 +203,14 @@ class Gateway:
     def _answer(self, session: _Session, reachable: str) -> http.Answered:
         out = bytes(session.queue)
         session.queue.clear()
+        session.last = out
         session.number += 1
         # order and separators as clients parse them: SessionID, GW-IP, then Session=close (http.md 12)
-        state = f"SessionID={session.key}.{10_000 + session.number}; GW-IP={reachable}"
+        state = f"SessionID={session.key}.{FIRST + session.number}; GW-IP={reachable}"
         facts: dict[str, object] = {"msnp_bytes": len(out)}
         if session.finished:
             state += "; Session=close"
-            self._sessions.pop(session.key, None)
-            session.end()
+            self._end(session)
             if session.conversation.error:
                 facts["error"] = str(session.conversation.error)
         headers = (
@@ -142,11 +220,28 @@ class Gateway:
         )
         return http.Answered(http.Response(200, headers, out), session.tag, facts)
 
-    def _forget(self, now: float) -> None:
-        for key in [key for key, one in self._sessions.items() if one.waiting is None and now - one.used > IDLE]:
-            self._sessions.pop(key).end()
+    def _watch(self, session: _Session, now: Callable[[], float], seconds: float) -> None:
+        """End a session that nobody asks for any more; looked at once in a while, not at every request."""
+
+        def look() -> None:
+            held = session.waiting is not None and session.alive()
+            left = IDLE if held else session.used + IDLE - now()
+            if session.key not in self._sessions:
+                return
+            if left <= 0:
+                self._end(session)
+            else:
+                self._watch(session, now, left)
+
+        session.timer = self._call_later(max(seconds, 0.01), look)
+
+    def _end(self, session: _Session) -> None:
+        self._sessions.pop(session.key, None)
+        if session.timer is not None and session.timer.active():
+            session.timer.cancel()
+        session.end()
 
 
 def _lifespan(request: http.Request) -> float:
     text = request.parameter("Lifespan")
-    return min(float(text), LIFESPAN) if text.isdigit() else 0.0
+    return min(float(number(text) or 0), LIFESPAN)

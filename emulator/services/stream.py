@@ -5,6 +5,7 @@ Not a protocol of its own: every conversation is a talk from `wire`, chosen by t
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
@@ -14,6 +15,7 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from emulator.services.gateway import live
 from emulator.services.journal import Entry, Journal
 from emulator.services.surroundings import Surroundings
 from emulator.wire.clienthello import client_hello
@@ -23,6 +25,8 @@ from emulator.wire.receipt import Endpoint, TlsFacts
 from emulator.wire.talk import Conversation, Talk
 
 IDLE = 120.0  # seconds without a byte, then the connection is closed
+OWN_LIMITS = frozenset(("msnp",))  # conversations that close silent connections themselves, and later
+KEEP_ALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 4}  # seconds, seconds, probes: gone in 100 s
 CONNECTIONS = 20_000  # at once; more are closed before a byte is read
 FIRST_BYTES = 16 * 1024  # bytes that may wait before the first-bytes table decides
 
@@ -47,10 +51,12 @@ class FarEnd(protocol.Protocol):
         self._entry: Entry | None = None
         self._idle: IDelayedCall | None = None
         self._sightings = 0
+        self._lost = False
 
     def connectionMade(self) -> None:
         transport = cast(Any, self.transport)
         transport.setTcpNoDelay(True)
+        _keep_alive(transport)
         here, there = transport.getHost(), transport.getPeer()
         self._local, self._peer = Endpoint(here.host, here.port), Endpoint(there.host, there.port)
         self._entry = self._journal.open("tcp", self._local, self._peer)
@@ -76,6 +82,7 @@ class FarEnd(protocol.Protocol):
         self._drive(self._conversation.feed(data))
 
     def connectionLost(self, reason: Failure = protocol.connectionDone) -> None:
+        self._lost = True
         self._surroundings.connections.discard(self)
         if self._idle is not None and self._idle.active():
             self._idle.cancel()
@@ -114,9 +121,13 @@ class FarEnd(protocol.Protocol):
             self._entry.facts["first_bytes"] = waiting[:64].hex()
             self._finish("not a protocol of this network")
             return
+        if kind in OWN_LIMITS and self._idle is not None:
+            self._idle.cancel()
+            self._idle = None
         context = self._surroundings.server_context(
             self._local, self._peer, secure=self._secure, push=self._push, hang_up=self._hang_up
         )
+        context = live(context, self._alive)
         self._conversation = Conversation(server(context), output=self._drive)
         out = self._conversation.start()
         self._drive(out + self._conversation.feed(waiting))
@@ -155,6 +166,9 @@ class FarEnd(protocol.Protocol):
     def _hang_up(self) -> None:
         self._finish("")
 
+    def _alive(self) -> bool:
+        return not self._lost
+
     def _collect(self, conversation: Conversation[Any]) -> None:
         assert self._entry is not None
         for sighting in conversation.sightings[self._sightings :]:
@@ -181,6 +195,15 @@ class _ServerConnection:
 
     def serverConnectionForTLS(self, tlsProtocol: Any) -> SSL.Connection:
         return SSL.Connection(self._context, None)
+
+
+def _keep_alive(transport: Any) -> None:
+    """Peers that vanished without a word are found out by TCP itself, where the platform has such short times."""
+    transport.setTcpKeepAlive(True)
+    for name, value in KEEP_ALIVE.items():
+        option = getattr(socket, name, None)
+        if option is not None:
+            transport.socket.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
 class FarEndFactory(protocol.Factory):

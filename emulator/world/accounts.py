@@ -38,12 +38,14 @@ class Accounts:
     """Operations on accounts. With `open_accounts`, those of probes are made on the fly and called volatile.
 
     `newcomer` is called with every volatile account that was made on the fly, to give it contacts; `make_room` when
-    there are too many, to forget some.
+    there are too many, to forget some. With `anybody`, whoever signs in with an address that nobody has gets an account
+    with the password of that first time.
     """
 
-    def __init__(self, ledger: Ledger, *, open_accounts: bool) -> None:
+    def __init__(self, ledger: Ledger, *, open_accounts: bool, anybody: bool = False) -> None:
         self._ledger = ledger
         self.open_accounts = open_accounts
+        self.anybody = anybody
         self.newcomer: Callable[[Account], None] = lambda account: None
         self.make_room: Callable[[], None] = lambda: None
         ledger.absent = self._on_the_fly
@@ -104,9 +106,9 @@ class Accounts:
 
         Some clients cut passwords to 16 characters, so that much is enough. A volatile account takes any password but
         the documented wrong one (`passport.WRONG_PASSWORD`), so that probes can see a refusal. Nobody signs in to a
-        resident. Raises NoSuchAccount, WrongPassword.
+        resident. Raises NoSuchAccount, WrongPassword; with `anybody` also what `create` raises.
         """
-        account = self._ledger.account(address)
+        account = self.newly(address, password) or self._ledger.account(address)
         if is_volatile(account.address):
             right = bool(password) and password != passport.WRONG_PASSWORD
         else:
@@ -117,6 +119,21 @@ class Accounts:
         if not right or account.resident:
             raise WrongPassword(f"wrong password for {account.address}")
         return account
+
+    def newly(self, address: str, password: str) -> Account | None:
+        """With `anybody`: the account that is made now for an address that nobody has; else None.
+
+        An account without a password (made by a client that never shows it, MSNP7 and before) takes the first one that
+        is shown. Raises as `create`.
+        """
+        if not self.anybody or is_volatile(address):
+            return None
+        account = self._ledger.find(address)
+        if account is None:
+            return self.create(address, password)
+        if password and not account.password and not account.resident:
+            self.set_password(account.address, password)
+        return None
 
     def set_password(self, address: str, password: str) -> None:
         """Another password. Tickets that were issued stay good."""

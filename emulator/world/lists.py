@@ -1,4 +1,4 @@
-"""Allow, Block, Reverse and Pending; who may see whom; and what changed since a moment.
+"""Allow, Block, Reverse and Pending; who may write to whom; and what changed since a moment.
 
 Not address books. Source: msnp.md 2.6, 2.7, 2.9, http.md 4.3, 4.4.
 """
@@ -65,16 +65,11 @@ class ListDelta(msgspec.Struct, frozen=True):
     changed: int
 
 
-def sees(watcher: Account, subject: Account) -> bool:
-    """May `watcher` see the presence of `subject`? It has it listed, is not blocked, and is allowed where that counts.
-
-    Says nothing of whether the subject is online or hidden. Source: msnp.md 2.9.
-    """
-    return watcher.on_forward_list(subject.key) and admits(subject, watcher)
-
-
 def admits(subject: Account, other: Account) -> bool:
-    """Does `subject` let `other` see and write to it? Not blocked, and allowed where BLP is BL."""
+    """Does `subject` let `other` see and write to it, by what is kept? Not blocked, and allowed where BLP is BL.
+
+    What a signed-in place says on top of it: `rosters`. Source: msnp.md 2.9.
+    """
     if subject.has("Block", other.key):
         return False
     return subject.blp == "AL" or subject.has("Allow", other.key)

@@ -76,9 +76,20 @@ class ReverseChanged(msgspec.Struct, frozen=True):
 
 
 class BookChanged(msgspec.Struct, frozen=True):
-    """The address book, lists or profile of `to` changed, by itself (NOT to its other places)."""
+    """The address book, lists or profile of `to` changed, by itself (NOT to its other places).
+
+    `origin`: the place that did it; 0 when it came by SOAP, whose calls name an account but no place.
+    """
 
     to: str
+    origin: int = 0
+
+
+class PlacesChanged(msgspec.Struct, frozen=True):
+    """Something about the places of `to` changed: its places of MSNP16 and later are shown how it looks to itself."""
+
+    to: str
+    look: Look
 
 
 class MailArrived(msgspec.Struct, frozen=True):
@@ -95,4 +106,4 @@ class MailRemoved(msgspec.Struct, frozen=True):
     messages: tuple[str, ...]
 
 
-Notice = PresenceChanged | ReverseChanged | BookChanged | MailArrived | MailRemoved
+Notice = PresenceChanged | ReverseChanged | BookChanged | PlacesChanged | MailArrived | MailRemoved

@@ -14,10 +14,10 @@ import msgspec
 from emulator.world import limits
 from emulator.world.errors import TooManyPlaces
 from emulator.world.ledger import Ledger
-from emulator.world.lists import admits, sees
 from emulator.world.names import bare_guid, check_text, fold
 from emulator.world.notices import Endpoint, Look
 from emulator.world.records import Account, Pairs
+from emulator.world.rosters import Rosters
 
 HIDDEN = "HDN"
 STATUSES = ("NLN", "BSY", "PHN", "LUN", "BRB", "AWY", "IDL")  # the most reachable first (our order)
@@ -60,10 +60,11 @@ class Arrival(msgspec.Struct, frozen=True):
 class Presence:
     """Places by account. `touched` is called with the folded address whose look may have changed."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, rosters: Rosters) -> None:
         self._ledger = ledger
+        self.rosters = rosters
         self._places: dict[int, Place] = {}
-        self._at: dict[str, dict[int, None]] = {}
+        self._at: dict[str, tuple[int, ...]] = {}  # oldest first; nearly always one
         self._numbers = count(1)
         self.touched: Callable[[str], None] = lambda key: None
         self.left: Callable[[str], None] = lambda key: None  # its last place is gone
@@ -88,7 +89,7 @@ class Presence:
             machine=machine,
         )
         self._places[place.id] = place
-        self._at.setdefault(account.key, {})[place.id] = None
+        self._at[account.key] = (*self._at.get(account.key, ()), place.id)
         for one in ousted:
             self.sign_out(one.id)
         return Arrival(place, ousted)
@@ -99,9 +100,11 @@ class Presence:
         if gone is None:
             return None
         key = fold(gone.address)
-        del self._at[key][place]
-        if not self._at[key]:
-            del self._at[key]
+        self.rosters.drop(place, key)
+        left = tuple(one for one in self._at.pop(key) if one != place)
+        if left:
+            self._at[key] = left
+        else:
             self.left(key)
         self.touched(key)
         return gone
@@ -198,23 +201,41 @@ class Presence:
             endpoints=tuple(_endpoint(one) for one in shown if one.endpoint),
         )
 
+    def own(self, account: Account) -> Look | None:
+        """How an account looks to itself: every announced place, hidden ones too; None: none of MSNP16 or later."""
+        here = [self._places[one] for one in self._at.get(account.key, ())]
+        here = [one for one in here if one.announced]
+        if not any(one.dialect >= MANY_PLACES for one in here):
+            return None
+        newest = here[-1]
+        return Look(
+            address=account.address,
+            name=account.name,
+            status=newest.status,
+            psm=newest.psm,
+            media=newest.media,
+            machine=newest.machine,
+            extras=newest.extras,
+            endpoints=tuple(_endpoint(one) for one in here if one.endpoint),
+        )
+
     def look(self, watcher: str, subject: str) -> Look:
         """How `subject` looks to `watcher` (FLN when it may not see it). Raises NoSuchAccount."""
         one, other = self._ledger.account(watcher), self._ledger.account(subject)
-        seen = self.outward(other) if sees(one, other) else None
+        seen = self.outward(other) if self.rosters.sees(one, other) else None
         return seen or Look(address=other.address, name=other.name)
 
     def reachable(self, caller: str, callee: str) -> Look | None:
         """How `callee` looks if `caller` may write to it; None when it is offline, hidden or has blocked the caller."""
         one, other = self._ledger.account(caller), self._ledger.account(callee)
-        return self.outward(other) if admits(other, one) else None
+        return self.outward(other) if self.rosters.admits(other, one) else None
 
     def audience(self, subject: str) -> Iterator[str]:
         """Folded addresses of those who are signed in, have `subject` listed and may see it."""
         account = self._ledger.account(subject)
         accounts = self._ledger.state.accounts
-        for key in self._ledger.state.watchers.get(account.key, ()):
-            if key in accounts and admits(account, accounts[key]) and self.listening(key):
+        for key in self.rosters.watchers(account.key):
+            if key in accounts and self.rosters.admits(account, accounts[key]) and self.listening(key):
                 yield key
 
 

@@ -19,7 +19,6 @@ from emulator.world.errors import (
     TooManySessions,
 )
 from emulator.world.ledger import Ledger
-from emulator.world.lists import admits
 from emulator.world.names import bare_guid, fold
 from emulator.world.presence import Presence
 
@@ -95,7 +94,7 @@ class Switchboards:
             raise NoSuchSession(f"{caller} is not in session {session}")
         if found.has(callee) and (other is not one):
             raise InSession(f"{callee} is in this session already")
-        if not admits(other, one):
+        if not self._presence.rosters.admits(other, one):
             raise Refused(f"{callee} is not reachable for {caller}")
         if self._presence.outward(other) is None:
             raise NotOnline(f"{callee} is not online")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from emulator.wire import passport
-from emulator.world import limits, lists
+from emulator.world import limits
 from emulator.world.accounts import Accounts
 from emulator.world.addressbook import AddressBooks
 from emulator.world.apply import apply
@@ -22,6 +22,7 @@ from emulator.world.notices import Notice
 from emulator.world.presence import Presence
 from emulator.world.records import Account
 from emulator.world.rendezvous import Switchboards
+from emulator.world.rosters import Rosters
 from emulator.world.state import Snapshot
 from emulator.world.telling import Telling
 from emulator.world.tickets import Tickets
@@ -31,19 +32,26 @@ class World:
     """Accounts, books, lists, mail (kept) and presence, switchboards, tickets (volatile).
 
     `now()` is seconds since the epoch, `entropy(n)` n random bytes. `open_accounts`: accounts of probes are made on the
-    fly, take any password and their own tickets, and are never kept. One thread; every operation is atomic: it raises
+    fly, take any password and their own tickets, and are never kept. `anybody`: every other unknown address that signs
+    in gets an account as well, which is kept. One thread; every operation is atomic: it raises
     a WorldError and changes nothing, or it is done.
     """
 
     def __init__(
-        self, *, now: Callable[[], float], entropy: Callable[[int], bytes], open_accounts: bool = False
+        self,
+        *,
+        now: Callable[[], float],
+        entropy: Callable[[int], bytes],
+        open_accounts: bool = False,
+        anybody: bool = False,
     ) -> None:
         self._ledger = Ledger(now=now, entropy=entropy)
-        self.accounts = Accounts(self._ledger, open_accounts=open_accounts)
+        self.accounts = Accounts(self._ledger, open_accounts=open_accounts, anybody=anybody)
         self.books = AddressBooks(self._ledger)
         self.lists = Lists(self._ledger)
         self.mail = Mailboxes(self._ledger)
-        self.presence = Presence(self._ledger)
+        self.rosters = Rosters(self._ledger)
+        self.presence = Presence(self._ledger, self.rosters)
         self.telling = Telling(self._ledger, self.presence)
         self.switchboards = Switchboards(self._ledger, self.presence)
         self.tickets = Tickets(self._ledger, open_accounts=open_accounts)
@@ -71,12 +79,12 @@ class World:
     def sees(self, watcher: str, subject: str) -> bool:
         """May `watcher` see the presence of `subject`? False for unknown addresses. Source: msnp.md 2.9."""
         one, other = self.find(watcher), self.find(subject)
-        return one is not None and other is not None and lists.sees(one, other)
+        return one is not None and other is not None and self.rosters.sees(one, other)
 
     def admits(self, subject: str, other: str) -> bool:
         """May `other` write to `subject`? False for unknown addresses."""
         one, two = self.find(subject), self.find(other)
-        return one is not None and two is not None and lists.admits(one, two)
+        return one is not None and two is not None and self.rosters.admits(one, two)
 
     def contacts_since(self, address: str, when: int) -> BookDelta:
         """Changes of the address book later than `when` (milliseconds). Raises NoSuchAccount, FullSyncNeeded."""

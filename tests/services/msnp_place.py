@@ -6,8 +6,11 @@ from collections.abc import Callable
 from itertools import count
 from typing import Any
 
+from twisted.internet.task import Clock
+
+from emulator.catalog import load
+from emulator.services.contacts import move_in
 from emulator.services.msnp.house import House
-from emulator.services.msnp.residents import move_in
 from emulator.services.msnp.session import Session
 from emulator.wire.context import ClientContext, ServerContext
 from emulator.wire.receipt import Endpoint
@@ -22,6 +25,7 @@ class Line:
     """One connection to the service; what is pushed waits in `inbox` until the client reads it."""
 
     def __init__(self, service: Service) -> None:
+        self._clock = service.clock
         self.inbox = bytearray()
         self.hung_up = False
         context = ServerContext(
@@ -31,7 +35,7 @@ class Line:
             relay=Endpoint("203.0.113.8", 30478),
             relay_key=b"k" * 16,
             entropy=service.entropy,
-            now=lambda: NOW,
+            now=service.now,
             push=self._push,
             hang_up=self._hang_up,
         )
@@ -47,6 +51,7 @@ class Line:
     def send(self, data: bytes) -> bytes:
         """Bytes to the service; returns all that has arrived since the last look."""
         self.inbox += self.far.feed(data)
+        self._clock.advance(0)  # contacts that live here take their turn
         return self.read()
 
     def read(self) -> bytes:
@@ -63,12 +68,22 @@ class Line:
 class Service:
     """World, house and a contact that lives here."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, dispatch: bool = False, anybody: bool = False) -> None:
         numbers = count(1)
+        self.clock = Clock()
+        self.now: Callable[[], float] = lambda: NOW + self.clock.seconds()
         self.entropy: Callable[[int], bytes] = lambda size: (next(numbers)).to_bytes(size, "big")
-        self.world = World(now=lambda: NOW, entropy=self.entropy, open_accounts=True)
-        self.house = House(self.world, lambda: self.world.take_changes() and None)
-        move_in(self.house)
+        self.world = World(now=self.now, entropy=self.entropy, open_accounts=True, anybody=anybody)
+        self.house = House(
+            self.world,
+            lambda: self.world.take_changes() and None,
+            call_later=self.clock.callLater,
+            now=self.now,
+            dispatch=dispatch,
+        )
+        self.contacts = move_in(
+            self.house, load(), call_later=self.clock.callLater, now=self.now, entropy=self.entropy
+        )
 
     def line(self) -> Line:
         """A new connection."""
@@ -86,8 +101,8 @@ class Service:
             out = near.feed(back) if back and not near.finished else b""
         return near, line
 
-    def person(self, address: str, dialect: str = "MSNP15", status: str = "NLN") -> Line:
-        """An account that signs in by hand, line by line, and is online."""
+    def person(self, address: str, dialect: str = "MSNP15", status: str = "NLN", guid: str = "") -> Line:
+        """An account that signs in by hand, line by line, and is online. `guid`: its machine, MSNP16 and later."""
         if self.world.find(address) is None:
             self.world.accounts.create(address, PASSWORD, name=address.partition("@")[0].title())
         line = self.line()
@@ -96,7 +111,8 @@ class Service:
         number = int(dialect[4:])
         scheme = "SSO" if number >= 15 else "TWN" if number >= 8 else "MD5"
         asked = line.send(f"USR 3 {scheme} I {address}\r\n".encode())
-        line.send(f"USR 4 {scheme} S {self._proof(address, scheme, asked)}\r\n".encode())
+        proof = self._proof(address, scheme, asked) + (f" {guid}" if guid else "")
+        line.send(f"USR 4 {scheme} S {proof}\r\n".encode())
         if status:
             line.send(f"CHG 5 {status} 2007498796 0\r\n".encode())
         return line

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 
 import pytest
-from msgspec.structs import replace
 from msnp_place import NOW, Service
 
-from emulator.services.gateway import IDLE, LIFESPAN, Gateway
+from emulator.services.gateway import IDLE, LIFESPAN, Gateway, live
 from emulator.services.msnp.session import Session
-from emulator.wire import http, tags
+from emulator.wire import challenge, http, tags
 from emulator.wire.context import ServerContext
 from emulator.wire.receipt import Endpoint
+from emulator.wire.talk import Conversation
 
 OPEN = "Action=open&Server=NS&IP=messenger.hotmail.com"
 VER = b"VER 1 MSNP15 CVR0\r\n"
@@ -42,6 +42,7 @@ class Place:
     def __init__(self) -> None:
         self.service = Service()
         self.now = NOW
+        self.last = b""
         self.timers: list[Timer] = []
         self.gateway = Gateway(
             lambda context: Session(context, self.service.house, over_gateway=True).talk(), self._call_later
@@ -56,6 +57,7 @@ class Place:
             entropy=self.service.entropy,
             now=lambda: self.now,
         )
+        self.connections: list[list[bool]] = []  # one a request; set to False when it is lost
 
     def _call_later(self, seconds: float, call) -> Timer:
         self.timers.append(Timer(seconds, call))
@@ -64,7 +66,9 @@ class Place:
     def ask(self, query: str, body: bytes = b"", method: str = "POST", base: str = "") -> http.Answered | http.Later:
         headers = (("Host", "gateway.messenger.hotmail.com"), ("User-Agent", "MSMSGS"))
         request = http.Request(method, f"{base}/gateway/gateway.dll?{query}", headers, body)
-        return self.gateway.handle(request, replace(self.context))
+        connected = [True]
+        self.connections.append(connected)
+        return self.gateway.handle(request, live(self.context, lambda: connected[0]))
 
     def send(self, query: str, body: bytes = b"") -> http.Response:
         answered = self.ask(query, body)
@@ -109,7 +113,7 @@ def test_the_number_changes_and_the_key_stays(place):
 
 def test_sessions_are_apart(place):
     one, other = session_of(place.send(OPEN, VER)), session_of(place.send(OPEN, VER))
-    assert place.send(f"SessionID={one}", b"PNG\r\n").body == b"QNG 60\r\n"
+    assert place.send(f"SessionID={one}", b"CVR 2 0x0409 winnt 5.1 i386 MSNMSGR 8.1.0178 msmsgs a@b.c\r\n").body
     assert place.send(f"Action=poll&SessionID={other}").body == b""
 
 
@@ -142,6 +146,8 @@ def test_other_methods_and_floods_are_refused(place):
 def test_a_session_that_nobody_asks_for_is_over(place):
     number = session_of(place.send(OPEN, VER))
     place.now += IDLE + 1
+    place.timers[-1].fire()
+    assert len(place.gateway) == 0
     assert place.send(f"Action=poll&SessionID={number}").status == 400
 
 
@@ -152,6 +158,7 @@ def signed_in(place: Place) -> str:
     answer = place.send(f"SessionID={number}", f"USR 3 SSO S {ticket}\r\nCHG 4 NLN 0 0\r\n".encode())
     assert b"USR 3 OK" in answer.body
     assert b"ClientPort: 0\r\n" in answer.body
+    place.last = answer.body
     return session_of(answer)
 
 
@@ -166,7 +173,7 @@ def test_a_poll_with_lifespan_waits_for_news(place):
     (listener,) = place.service.house.at(place.service.world.addresses()[-1])
     listener.hand("contact@hotmail.com", 5, b"x")
     assert answers[0].response.body.startswith(b"UBN contact@hotmail.com 5 1\r\nx")
-    assert not place.timers[0].active()
+    assert not [timer for timer in place.timers if timer.seconds == 10 and timer.active()]
 
 
 def test_a_poll_without_news_is_answered_empty_in_time(place):
@@ -174,9 +181,137 @@ def test_a_poll_without_news_is_answered_empty_in_time(place):
     assert isinstance(held, http.Later)
     answers: list[http.Answered] = []
     held.start(answers.append)
-    assert place.timers[0].seconds == LIFESPAN
-    place.timers[0].fire()
+    (timer,) = (timer for timer in place.timers if timer.seconds == LIFESPAN)
+    timer.fire()
     assert answers[0].response.body == b""
+
+
+def test_a_second_request_does_not_harm_the_first(place):
+    number = signed_in(place)
+    held = place.ask(f"Action=poll&Lifespan=10&SessionID={number}")
+    assert isinstance(held, http.Later)
+    answers: list[http.Answered] = []
+    held.start(answers.append)
+    assert place.send(f"SessionID={number}", b"CHG 9 BSY 0 0\r\n").status == 400
+    (listener,) = place.service.house.at(tags.account(bytes(range(16))))
+    listener.hand("contact@hotmail.com", 5, b"x")
+    assert b"UBN contact@hotmail.com" in answers[0].response.body
+    assert b"CHG" not in answers[0].response.body
+    assert place.send(f"SessionID={session_of(answers[0].response)}", b"CHG 9 BSY 0 0\r\n").body.startswith(b"CHG 9")
+
+
+def test_what_a_vanished_client_did_not_get_waits_for_its_next_request(place):
+    number = signed_in(place)
+    held = place.ask(f"Action=poll&Lifespan=10&SessionID={number}")
+    assert isinstance(held, http.Later)
+    answers: list[http.Answered] = []
+    held.start(answers.append)
+    place.connections[-1][0] = False
+    (listener,) = place.service.house.at(tags.account(bytes(range(16))))
+    listener.hand("contact@hotmail.com", 5, b"x")
+    assert answers == []
+    again = place.send(f"Action=poll&SessionID={number}")
+    assert (again.status, again.body) == (200, b"UBN contact@hotmail.com 5 1\r\nx")
+    for timer in place.timers:
+        if timer.seconds == 10:
+            timer.fire()
+    assert answers == []
+
+
+def test_an_answer_that_was_lost_is_given_again_and_nothing_is_done_twice(place):
+    before = session_of(place.send(OPEN))
+    lost = place.send(f"SessionID={before}", VER)
+    assert lost.body == b"VER 1 MSNP15\r\n"
+    again = place.send(f"SessionID={before}", VER)
+    assert again.body == b"VER 1 MSNP15\r\n"
+    assert place.send(f"Action=poll&SessionID={session_of(again)}").body == b""
+
+
+def test_numbers_from_long_ago_are_refused(place):
+    first = session_of(place.send(OPEN, VER))
+    second = session_of(place.send(f"Action=poll&SessionID={first}"))
+    third = session_of(place.send(f"Action=poll&SessionID={second}"))
+    assert place.send(f"Action=poll&SessionID={first}").status == 400
+    assert place.send(f"Action=poll&SessionID={third}").status == 200
+
+
+def test_a_flood_of_polls_is_answered_one_by_one(place):
+    number = signed_in(place)
+    for _ in range(3000):
+        answer = place.send(f"Action=poll&SessionID={number}")
+        assert (answer.status, answer.body) == (200, b"")
+        number = session_of(answer)
+    assert len(place.gateway) == 1
+    assert len([timer for timer in place.timers if timer.active() and timer.seconds <= IDLE]) < 10
+
+
+def test_png_is_an_http_error_and_the_end(place):
+    number = signed_in(place)
+    assert place.send(f"SessionID={number}", b"PNG\r\n").status == 400
+    assert place.send(f"Action=poll&SessionID={number}").status == 400
+    assert not place.service.world.presence.signed_in(tags.account(bytes(range(16))))
+
+
+def test_who_vanishes_is_signed_out_without_another_request(place):
+    signed_in(place)
+    place.now += IDLE + 1
+    for timer in tuple(place.timers):
+        if timer.seconds == IDLE:
+            timer.fire()
+    assert not place.service.world.presence.signed_in(tags.account(bytes(range(16))))
+
+
+def test_who_only_polls_stays_for_hours(place):
+    number = signed_in(place)
+    asked = re.search(rb"CHL 0 (\d{20})", place.last)
+    assert asked is not None
+    answer = challenge.lock_key(asked[1].decode(), challenge.CLIENT)
+    number = session_of(place.send(f"SessionID={number}", f"QRY 5 {challenge.CLIENT} 32\r\n{answer}".encode()))
+    for _ in range(100):
+        place.now += 50
+        place.service.clock.advance(50)
+        answer = place.send(f"Action=poll&SessionID={number}")
+        assert answer.status == 200
+        number = session_of(answer)
+
+
+def test_the_end_of_a_session_is_told_with_its_last_words(place):
+    number = signed_in(place)
+    place.service.house.close()
+    last = place.send(f"Action=poll&SessionID={number}")
+    assert last.body.endswith(b"OUT SSD\r\n")
+    assert last.header("X-MSN-Messenger").endswith("; Session=close")
+
+
+@pytest.mark.parametrize("host", ["geo.gateway.messenger.live.com", "muser.gateway.edge.messenger.live.com"])
+def test_other_names_of_the_gateway_lead_back_to_themselves(place, host):
+    request = http.Request("POST", f"/gateway/gateway.dll?{OPEN}", (("Host", f"{host}:443"),), VER)
+    answered = place.gateway.handle(request, place.context)
+    assert isinstance(answered, http.Answered)
+    assert f"; GW-IP={host}" in answered.response.header("X-MSN-Messenger")
+
+
+def test_browsers_may_ask_from_elsewhere(place):
+    answered = place.ask(OPEN, method="OPTIONS")
+    assert isinstance(answered, http.Answered)
+    assert answered.response.status == 200
+    assert answered.response.header("Access-Control-Allow-Origin") == "*"
+    request = http.Request("POST", f"/gateway/gateway.dll?{OPEN}", (("Host", "h"), ("Origin", "http://x")), VER)
+    allowed = place.gateway.handle(request, place.context)
+    assert isinstance(allowed, http.Answered)
+    assert "X-MSN-Messenger" in allowed.response.header("Access-Control-Expose-Headers")
+
+
+def test_a_body_may_arrive_byte_by_byte(place):
+    body = VER
+    head = (
+        f"POST /gateway/gateway.dll?{OPEN} HTTP/1.1\r\nHost: gateway.messenger.hotmail.com\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    ).encode()
+    talk = Conversation(http.server(lambda request: place.gateway.handle(request, place.context)))
+    out = talk.start() + b"".join(talk.feed(bytes((byte,))) for byte in head + body)
+    assert out.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert out.endswith(b"\r\n\r\nVER 1 MSNP15\r\n")
 
 
 def test_a_switchboard_is_reached_through_the_gateway(place):

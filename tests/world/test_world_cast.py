@@ -46,7 +46,7 @@ def test_the_shipped_cast_tells_its_stories(world: World) -> None:
         assert world.account(f"{name}@example.com").resident
     assert world.account(alice).tile is not None
     probe = world.account(tags.account(bytes(16)))
-    assert [one.address for one in probe.contacts.values()] == ["contact@hotmail.com"]
+    assert "contact@hotmail.com" in probe.contacts
     assert [one.name for one in probe.groups.values()] == ["Emulated group"]
 
 

@@ -151,7 +151,7 @@ def test_hidden_accounts_and_mail() -> None:
 
 
 def test_five_hundred_watchers_cost_five_hundred_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    from emulator.world import telling
+    from emulator.world.rosters import Rosters
 
     world = made()
     (star,) = people(world, "star")
@@ -165,14 +165,14 @@ def test_five_hundred_watchers_cost_five_hundred_steps(monkeypatch: pytest.Monke
     place = world.presence.sign_in(star, 15).place
     world.take_notices()
     asked = 0
-    real = telling.sees
+    real = Rosters.sees
 
     def counted(*args: object) -> bool:
         nonlocal asked
         asked += 1
         return real(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(telling, "sees", counted)
+    monkeypatch.setattr(Rosters, "sees", counted)
     world.presence.set_status(place.id, "NLN")
     assert {one.to for one in world.take_notices() if isinstance(one, PresenceChanged)} == set(fans)
     assert asked == 500

@@ -1,28 +1,27 @@
-"""Lists in band, as MSNP8 to MSNP12 keep them: SYN, GTC, ADD and ADC, REM, groups, renaming.
+"""Changes of lists in band, up to MSNP12: GTC, ADD and ADC, REM, groups, renaming.
 
-Not for MSNP13 and later, whose lists live in the address book service. Source: protocols/msnp.md 2.6, 2.14.
+Not the whole list (`listing`), nor MSNP13 and later, whose lists live in the address book service. Source:
+protocols/msnp.md 2.6, 2.14; MSNP2 to 7 as MSNP8 with the version in GTC too (emulated).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 
 from emulator.services.msnp import profile
+from emulator.services.msnp.listing import NO_GROUP, Listing
 from emulator.wire.errors import WireError
 from emulator.wire.msnp.dialects import Dialect
 from emulator.wire.msnp.lines import Command, line
+from emulator.wire.msnp.lines import number as decimal
 from emulator.wire.msnp.presence import encode
-from emulator.world.errors import WorldError
-from emulator.world.lists import Listed
+from emulator.world.errors import NoSuchAccount, WorldError
 from emulator.world.names import bare_guid
 from emulator.world.notices import ReverseChanged
-from emulator.world.records import FORWARD, Account, Role
+from emulator.world.records import Account, Role
 from emulator.world.world import World
 
 ROLE_OF: dict[str, Role] = {"AL": "Allow", "BL": "Block", "PL": "Pending"}
-NO_GROUP = "0"  # MSNP8 and 9: everybody is in group 0 when in no other
-OTHERS = "Other Contacts"
 GROUP_NAME = 61  # bytes in encoded form
 
 Handler = Callable[[Command], bytes]
@@ -38,17 +37,16 @@ class Bands:
 
     def table(self) -> dict[str, Handler]:
         """Commands by verb, for this dialect's generation."""
-        common: dict[str, Handler] = {
-            "SYN": self._syn,
-            "GTC": self._gtc,
-            "REM": self._rem,
-            "ADG": self._adg,
-            "RMG": self._rmg,
-            "REG": self._reg,
+        listing = Listing(self._world, self._address, self._dialect)
+        common: dict[str, Handler] = {"SYN": listing.syn, "GTC": self._gtc, "REM": self._rem}
+        if self._dialect.groups:
+            common |= {"ADG": self._adg, "RMG": self._rmg, "REG": self._reg}
+        adding: dict[str, dict[str, Handler]] = {
+            "each": {"ADD": self._add, "REA": self._rea, "LST": listing.one},
+            "numbered": {"ADD": self._add, "REA": self._rea},
+            "guids": {"ADC": self._adc, "SBP": self._sbp},
         }
-        if self._dialect.lists == "guids":
-            return common | {"ADC": self._adc, "SBP": self._sbp}
-        return common | {"ADD": self._add, "REA": self._rea}
+        return common | adding[self._dialect.lists]
 
     def pushed(self, notice: ReverseChanged) -> bytes:
         """Somebody added us, or took us off."""
@@ -64,61 +62,19 @@ class Bands:
     def _account(self) -> Account:
         return self._world.account(self._address)
 
-    # the whole list
-
-    def _syn(self, command: Command) -> bytes:
-        trid, account = command.arg(0), self._account
-        versions = self._versions(account)
-        if command.args[1 : 1 + len(versions)] == versions:
-            return line("SYN", trid, *versions)
-        people = self._world.lists.everybody(self._address)
-        numbered = self._dialect.lists == "numbered"
-        groups = sorted(account.groups.values(), key=lambda group: group.number)
-        out = line("SYN", trid, *versions, len(people), len(groups) + numbered)
-        out += line("GTC", account.gtc) + line("BLP", account.blp)
-        if not numbered:
-            out += line("PRP", "MFN", encode(account.name))
-        for kind, number in account.phones:
-            out += line("PRP", kind, encode(number))
-        if numbered:
-            out += line("LSG", NO_GROUP, encode(OTHERS), 0)
-            out += b"".join(line("LSG", group.number, encode(group.name), 0) for group in groups)
-        else:
-            out += b"".join(line("LSG", encode(group.name), group.id) for group in groups)
-        for person in people:
-            out += self._person(person, account)
-        return out
-
-    def _person(self, person: Listed, account: Account) -> bytes:
-        contact = person.contact if person.bits & FORWARD else None
-        name = encode(person.name or person.address)
-        if self._dialect.lists == "numbered":
-            if contact is None:
-                return line("LST", person.address, name, person.bits)
-            numbers = [str(account.groups[group].number) for group in contact.groups if group in account.groups]
-            out = line("LST", person.address, name, person.bits, ",".join(numbers) or NO_GROUP)
-            return out + b"".join(line("BPR", kind, encode(number)) for kind, number in contact.phones)
-        network = ("1",) if self._dialect.number >= 12 else ()
-        if contact is None:
-            return line("LST", f"N={person.address}", person.bits, *network)
-        groups = (",".join(contact.groups),) if contact.groups else ()
-        words = (f"N={person.address}", f"F={name}", f"C={contact.id}")
-        return line("LST", *words, person.bits, *network, *groups)
-
-    def _versions(self, account: Account) -> tuple[str, ...]:
-        if self._dialect.lists == "numbered":
-            return (str(account.version),)
-        return (_stamp(account.book_changed or account.created), _stamp(account.settings_changed or account.created))
-
     # changes
 
     def _gtc(self, command: Command) -> bytes:
         value = command.arg(1)
         if value not in ("A", "N"):
             raise WireError(f"GTC {value}")
-        return self._answered(
-            command, lambda: self._world.accounts.set_prompt(self._address, "A" if value == "A" else "N"), command.args
-        )
+
+        def change() -> None:
+            self._world.accounts.set_prompt(self._address, "A" if value == "A" else "N")
+
+        if self._dialect.lists in ("each", "numbered"):
+            return self._versioned(command, change, value, ())
+        return self._answered(command, change, command.args)
 
     def _add(self, command: Command) -> bytes:
         """MSNP8 and 9: `ADD n FL address name [group]`, `ADD n AL|BL address name`."""
@@ -150,7 +106,7 @@ class Bands:
                 contact = self._add_contact(fields.get("N", ""), name, plain[0] if plain else "")
                 return line("ADC", *command.args, f"C={contact}")
         except WorldError as error:
-            return line(str(error.msnp), trid)
+            return self._refusal(error, trid)
         return line("ADC", *command.args)
 
     def _rem(self, command: Command) -> bytes:
@@ -174,7 +130,7 @@ class Bands:
         try:
             group = self._world.books.add_group(self._address, profile.decode(name))
         except WorldError as error:
-            return line(str(error.msnp), trid)
+            return self._refusal(error, trid)
         if self._dialect.lists == "guids":
             return line("ADG", trid, name, group.id, 0)
         return line("ADG", trid, self._account.version, name, group.number, 0)
@@ -239,12 +195,15 @@ class Bands:
 
     # pieces
 
+    def _refusal(self, error: WorldError, trid: str) -> bytes:
+        return line(str(self._dialect.unknown if isinstance(error, NoSuchAccount) else error.msnp), trid)
+
     def _answered(self, command: Command, change: Callable[[], object], reply: tuple[str, ...]) -> bytes:
         """Do it and answer with the same verb, or with the world's number."""
         try:
             change()
         except WorldError as error:
-            return line(str(error.msnp), command.arg(0))
+            return self._refusal(error, command.arg(0))
         return line(command.verb, *reply)
 
     def _versioned(self, command: Command, change: Callable[[], object], first: str, rest: tuple[str, ...]) -> bytes:
@@ -280,9 +239,10 @@ class Bands:
         """The id of a numbered group; "" for group 0 and for none."""
         if number in ("", NO_GROUP):
             return ""
-        if not number.isdigit():
+        found = decimal(number)
+        if found is None:
             raise WireError(f"group {number[:20]!r}")
-        return self._world.books.group_numbered(self._address, int(number)).id
+        return self._world.books.group_numbered(self._address, found).id
 
     @staticmethod
     def _role(which: str) -> Role:
@@ -290,9 +250,3 @@ class Bands:
         if role is None:
             raise WireError(f"list {which[:8]!r}")
         return role
-
-
-def _stamp(milliseconds: int) -> str:
-    """A list version of MSNP10 to 12: seven digits of fraction and an offset, as the live service wrote it."""
-    when = datetime.fromtimestamp(milliseconds / 1000, UTC)
-    return f"{when:%Y-%m-%dT%H:%M:%S}.{milliseconds % 1000:03d}0000+00:00"

@@ -15,9 +15,10 @@ from emulator.wire import markup
 from emulator.wire.errors import WireError
 from emulator.wire.markup import Xml, el, joined
 from emulator.wire.msnp.dialects import Dialect
-from emulator.wire.msnp.lines import line
+from emulator.wire.msnp.lines import line, number
 from emulator.wire.msnp.presence import Shown, capabilities, read_capabilities
 from emulator.wire.receipt import Endpoint
+from emulator.world.notices import Endpoint as PlaceShown
 from emulator.world.notices import Look
 from emulator.world.presence import Presence
 from emulator.world.records import Account, Message
@@ -67,7 +68,7 @@ def profile(
         "ClientIP": seen.address,
         "ClientPort": 0 if over_gateway else swapped(seen.port),
     }
-    if dialect.number >= 10:
+    if dialect.lists in ("guids", "soap"):
         fields["ABCHMigrated"] = 1
     if dialect.places:
         fields["MPOPEnabled"] = 1
@@ -79,19 +80,54 @@ def shown(look: Look) -> Shown:
     return Shown(look.address, look.status, look.name, look.capabilities, look.extended, look.picture or "0")
 
 
-def personal(look: Look, dialect: Dialect) -> bytes:
-    """The UBX document; b"" when there is nothing to tell."""
+def personal(look: Look, dialect: Dialect, *, own: bool = False) -> bytes:
+    """The UBX document; b"" when there is nothing to tell. `own`: for the account's own places."""
     pieces = [el("PSM", look.psm), el("CurrentMedia", look.media)]
-    if dialect.number >= 13:
+    if dialect.lists == "soap":
         pieces.append(el("MachineGuid", f"{{{look.machine}}}" if look.machine else ""))
     if dialect.places:
         pieces += [el(name, value) for name, value in look.extras]
         for one in look.endpoints:
             words = capabilities(dialect, one.capabilities, one.extended)
             pieces.append(el("EndpointData", el("Capabilities", words), at={"id": f"{{{one.id}}}"}))
+        pieces += [_private(one) for one in look.endpoints if own]
     if not (look.psm or look.media or look.machine or look.extras or look.endpoints):
         return b""
     return el("Data", joined(*pieces)).encode()
+
+
+def _private(place: PlaceShown) -> Xml:
+    return el(
+        "PrivateEndpointData",
+        el("EpName", place.name),
+        el("Idle", place.idle),
+        el("ClientType", place.client_type),
+        el("State", place.status),
+        at={"id": f"{{{place.id}}}"},
+    )
+
+
+def book_changed(account: Account) -> bytes:
+    """The NOT document: something in the address book changed, fetch it (msnp.md 2.19)."""
+    when = datetime.fromtimestamp(account.changed / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    news = el(
+        "NotificationData",
+        el("Service", "ABCHInternal"),
+        el("CID", account.cid),
+        el("LastModifiedDate", when),
+        el("HasNewItem", True),
+    )
+    pid = f"0x{account.member_id_high:08x}:0x{account.member_id_low:08x}"
+    message = el(
+        "MSG",
+        el("ACTION", at={"url": "/"}),
+        el("SUBSCR", at={"url": "/"}),
+        el("BODY", str(news)),  # plain text here: it is escaped
+        at={"id": "0"},
+    )
+    receiver = el("TO", el("VIA", at={"agent": "messenger"}), at={"pid": pid, "name": account.address})
+    service = {"id": "0", "siteid": "45705", "siteurl": "http://contacts.msn.com"}
+    return el("NOTIFICATION", receiver, message, at=service).encode()
 
 
 def read_personal(payload: bytes, place: int, presence: Presence) -> None:
@@ -116,7 +152,7 @@ def read_personal(payload: bytes, place: int, presence: Presence) -> None:
                 place,
                 name=markup.text(root, "EpName"),
                 idle=markup.text(root, "Idle").lower() == "true",
-                client_type=int(kind) if kind.isdigit() else None,
+                client_type=number(kind),
             )
         case _:
             raise WireError(f"UUX with a document {root.tag[:40]!r}")

@@ -1,423 +1,233 @@
-"""A client's notification session: from VER to OUT, one table of commands per generation of dialects.
+"""A client's notification session: from VER to OUT, with one table of commands per dialect, made once for all sessions.
 
-Not the lists of old dialects (`bands`), and no state of its own beyond the connection. Source: protocols/msnp.md 2.
+Not the commands themselves: `signin`, `presenting`, `membership`, `post`, `errands`, `bands`; nor what it is told:
+`news`. Source: protocols/msnp.md 1.5, 1.6, 2.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Callable
+from functools import cache, partial
+from typing import Any
 
-from emulator.services.msnp import profile
 from emulator.services.msnp.bands import Bands
 from emulator.services.msnp.board import BoardSession
+from emulator.services.msnp.deadlines import NOTIFICATION_IDLE, SIGN_IN, Patience
+from emulator.services.msnp.errands import Errands
 from emulator.services.msnp.house import House
-from emulator.wire import challenge, sso, tags
+from emulator.services.msnp.membership import Membership
+from emulator.services.msnp.news import News
+from emulator.services.msnp.person import Part, Person, Row
+from emulator.services.msnp.post import Post
+from emulator.services.msnp.presenting import Presenting
+from emulator.services.msnp.signin import SignIn
+from emulator.wire import tags
 from emulator.wire.context import ServerContext
 from emulator.wire.errors import WireError
-from emulator.wire.msnp import lists, presence
-from emulator.wire.msnp.dialects import Dialect, choose
-from emulator.wire.msnp.lines import FROM_CLIENT, Command, line, read
+from emulator.wire.msnp.lines import Command, line
 from emulator.wire.talk import Sighting, Talk
 from emulator.world.errors import WorldError
-from emulator.world.notices import MailArrived, Notice, PresenceChanged, ReverseChanged
+from emulator.world.notices import Notice
 from emulator.world.presence import Place
-from emulator.world.records import Account
 from emulator.world.rendezvous import Invitation
 
-TWN_PARAMETERS = "ct=1,rver=1,wp=FS_40SEC_0_COMPACT,lc=1,id=1"
 WAIT = 60  # seconds that QNG tells clients to wait
 
-Handler = Callable[[Command], bytes]
+
+class PingOverGateway(WireError):
+    """PNG over the HTTP gateway, which answers it with an HTTP error and drops the session (msnp.md 1.5)."""
 
 
 class Session:
     """One connection to the notification server. It is a `Listener` of the house once it has signed in."""
 
+    __slots__ = (
+        "_commands",
+        "_context",
+        "_house",
+        "_lists",
+        "_news",
+        "_over",
+        "_over_gateway",
+        "_parts",
+        "_patience",
+        "_person",
+        "_resident",
+        "_sign_in",
+    )
+
     def __init__(self, context: ServerContext, house: House, *, over_gateway: bool = False) -> None:
         self._context = context
         self._house = house
         self._over_gateway = over_gateway
-        self._dialect: Dialect | None = None
-        self._address = ""
-        self._nonce = ""
-        self._challenge = ""
-        self._place: int = 0
-        self._announced = False
+        self._sign_in = SignIn(context, house, self._entered, over_gateway=over_gateway)
+        self._patience = Patience(house.call_later, context.now, self._late)
+        self._person: Person | None = None
+        self._news: News | None = None
         self._over = False
-        self._commands: dict[str, Handler] = {}  # by verb, once signed in
+        self._resident = False
+        self._parts: tuple[Any, ...] = (self, self._sign_in)  # in the order of PARTS
+        self._commands = commands(0)  # those of the dialect join at sign-in
+        self._lists: dict[str, Callable[[Command], bytes]] = {}  # in band, of old dialects
+
+    @classmethod
+    def rows(cls) -> tuple[Row, ...]:
+        """Verb, first and last dialect (0: before sign-in), method; as all parts have them."""
+        return (("OUT", 0, 18, cls._out), ("PNG", 0, 18, cls._png))
 
     @property
     def place(self) -> Place | None:
         """Where it is signed in, as the world knows it."""
-        return self._house.world.presence.place(self._place)
+        return self._person.where if self._person is not None else None
 
     def talk(self) -> Talk[None]:
         """The whole conversation; USR or ANS as the first command open a switchboard session instead."""
-        first = yield from read(FROM_CLIENT)
-        if first.verb in ("USR", "ANS"):
-            yield from BoardSession(self._context, self._house).talk(first)
-            return
-        if first.verb != "VER":
-            raise WireError(f"{first.verb} opens neither a notification nor a switchboard session")
+        self._house.opened(self)
+        self._patience.touch(SIGN_IN)
         try:
-            command = first
-            while True:
+            command = yield from self._patience.next()
+            if command.verb in ("USR", "ANS"):
+                self._house.closed(self)
+                self._patience.end()
+                yield from BoardSession(self._context, self._house).talk(command)
+                return
+            if command.verb != "VER":
+                raise WireError(f"{command.verb} opens neither a notification nor a switchboard session")
+            while not self._over:
                 if command.verb == "USR" and command.args[2:3] == ("I",):
                     yield Sighting("msnp", tags.from_account(command.arg(3)), {"command": "USR I"})
-                reply = self._reply(command)
-                self._house.keep()
-                self._context.push(reply)
-                self._house.settle()
+                self._answer(command)
                 if self._over:
                     return
-                command = yield from read(FROM_CLIENT)
+                del command  # many sessions wait long for the next
+                command = yield from self._patience.next()
         finally:
             self._leave()
 
-    def _reply(self, command: Command) -> bytes:
-        """The answer of the command's handler; what the world refuses gets the protocol's number."""
-        handler = self._handler(command)
+    def _answer(self, command: Command) -> None:
+        """Carry out a command and push the answer, then the news that follow from it."""
+        handler = self._handler(command.verb)
+        if handler is None:
+            name = self._sign_in.dialect.name if self._sign_in.dialect is not None else "no dialect"
+            raise WireError(f"{command.verb} is no command of {name} here")
+        world = self._house.world
+        world.telling.actor = self._person.place if self._person is not None else 0
         try:
-            return handler(command)
+            reply = handler(command)
         except WorldError as error:
-            return line(str(error.msnp), command.arg(0))
+            trid = command.arg(0)
+            reply = self._person.refusal(error, trid) if self._person is not None else line(str(error.msnp), trid)
+        finally:
+            world.telling.actor = 0
+        self._house.keep()
+        self._context.push(reply)
+        self._house.settle()
+        self._over = self._over or self._sign_in.over or (self._person is not None and self._person.over)
+        self._heard()
 
-    def _handler(self, command: Command) -> Handler:
-        """The handler of a command in this dialect and state; anything else ends the connection (msnp.md 1.1)."""
-        always: dict[str, Handler] = {"VER": self._ver, "CVR": self._cvr, "USR": self._usr, "OUT": self._out}
-        if command.verb in always:
-            return always[command.verb]
-        if command.verb == "PNG":
-            return self._png
-        if self._dialect is None or not self._place:
-            raise WireError(f"{command.verb} before sign-in")
-        found = self._commands.get(command.verb)
-        if found is None:
-            raise WireError(f"{command.verb} is no command of {self._dialect.name}")
-        return found
+    def _handler(self, verb: str) -> Callable[[Command], bytes] | None:
+        if verb in self._commands:
+            at, method = self._commands[verb]
+            return partial(method, self._parts[at])
+        return self._lists.get(verb)
 
-    def _table(self, dialect: Dialect) -> dict[str, Handler]:
-        table: dict[str, Handler] = {
-            "CHG": self._chg,
-            "BLP": self._blp,
-            "PRP": self._prp,
-            "XFR": self._xfr,
-            "QRY": self._qry,
-            "URL": self._url,
-        }
-        if dialect.personal:
-            table["UUX"] = self._uux
-        if dialect.lists != "soap":
-            table |= Bands(self._house.world, self._address, dialect).table()
-        else:
-            table |= {"ADL": self._adl, "RML": self._rml, "UUN": self._uun}
-        if dialect.networks or dialect.prefixed:
-            table["FQY"] = self._fqy
-        if dialect.policies == "asked":
-            table["GCF"] = self._gcf
-        return table
+    def _heard(self) -> None:
+        """Somebody is there. The gateway looks after its own, and contacts that live here may be silent for ever."""
+        if self._person is not None and not (self._over or self._over_gateway or self._resident):
+            self._patience.touch(NOTIFICATION_IDLE)
 
-    # sign-in
-
-    def _ver(self, command: Command) -> bytes:
-        self._dialect = choose(command.args[1:])
-        if self._dialect is None:
-            self._over = True
-            return line("VER", command.arg(0), 0)
-        return line("VER", command.arg(0), self._dialect.name)
-
-    def _cvr(self, command: Command) -> bytes:
-        version = command.arg(6)
-        site = "http://messenger.msn.com/"
-        return line("CVR", command.arg(0), version, version, version, site + "download", site)
-
-    def _usr(self, command: Command) -> bytes:
-        if self._dialect is None:
-            raise WireError("USR before VER")
-        trid, scheme, stage = command.arg(0), command.arg(1), command.arg(2)
-        if self._place:
-            return line("207", trid)
-        if scheme != self._dialect.scheme or stage not in ("I", "S"):
-            raise WireError(f"USR {scheme} {stage} under {self._dialect.name}")
-        return self._usr_initial(trid, command.arg(3)) if stage == "I" else self._usr_answer(trid, command)
-
-    def _usr_initial(self, trid: str, address: str) -> bytes:
-        assert self._dialect is not None
-        self._address = address
-        self._nonce = base64.b64encode(self._context.entropy(48)).decode()
-        out = line("GCF", 0, payload=profile.policies()) if self._dialect.policies == "pushed" else b""
-        match self._dialect.scheme:
-            case "SSO":
-                return out + line("USR", trid, "SSO", "S", "MBI_KEY_OLD", self._nonce)
-            case "TWN":
-                return out + line("USR", trid, "TWN", "S", TWN_PARAMETERS)
-        return line("USR", trid, "MD5", "S", self._nonce[:20])
-
-    def _usr_answer(self, trid: str, command: Command) -> bytes:
-        assert self._dialect is not None
-        world = self._house.world
-        try:
-            account = self._proven(command)
-            endpoint = command.args[5] if self._dialect.places and len(command.args) > 5 else ""
-            arrival = world.presence.sign_in(account.address, self._dialect.number, endpoint=endpoint)
-        except WorldError:
-            self._over = True
-            return line("911", trid)
-        self._place = arrival.place.id
-        self._commands = self._table(self._dialect)
-        self._house.oust(arrival.ousted)
-        self._house.enter(arrival.place, self)
-        name = (presence.encode(account.name),) if self._dialect.name_in_ok else ()
-        tail = () if self._dialect.scheme == "MD5" else (int(account.verified), 0)
-        out = line("USR", trid, "OK", account.address, *name, *tail)
-        if self._dialect.personal:
-            out += line("SBS", 0, "null")
-        if self._dialect.number >= 8:
-            seen = self._context.observed
-            ticket = command.arg(3)
-            out += line(
-                "MSG",
-                "Hotmail",
-                "Hotmail",
-                payload=profile.profile(
-                    account, seen, self._context.now(), ticket, self._dialect, over_gateway=self._over_gateway
-                ),
-            )
-        if self._dialect.places:
-            out += presence.personal(self._dialect, account.address, b"")
-        return out
-
-    def _proven(self, command: Command) -> Account:
-        """The account that signs in. Raises WorldError."""
-        assert self._dialect is not None
-        world = self._house.world
-        if self._dialect.scheme == "MD5":
-            account = world.account(self._address)
-            wanted = hashlib.md5((self._nonce[:20] + account.password).encode()).hexdigest()
-            if command.arg(3) != wanted or account.resident:
-                raise WorldError("wrong password")
-            return account
-        ticket = world.tickets.verify(command.arg(3))
-        if ticket.address.lower() != self._address.lower():
-            raise WorldError("a ticket of somebody else")
-        if self._dialect.scheme == "SSO" and ticket.secret and not self._answers(command, ticket.secret_base64):
-            raise WorldError("the nonce is not answered")
-        return world.account(ticket.address)
-
-    def _answers(self, command: Command, secret: str) -> bool:
-        return len(command.args) > 4 and sso.verify(command.args[4], secret, self._nonce)
-
-    # presence
-
-    def _chg(self, command: Command) -> bytes:
-        assert self._dialect is not None
-        trid, status = command.arg(0), command.arg(1)
-        if status == "FLN":
-            return line("201", trid)
-        if status not in presence.STATUSES:
-            raise WireError(f"CHG to {status}")
-        capabilities, extended = presence.read_capabilities(command.args[2] if len(command.args) > 2 else "")
-        picture = command.args[3] if len(command.args) > 3 else ""
-        world = self._house.world
-        world.presence.set_status(
-            self._place,
-            status,
-            capabilities=capabilities,
-            extended=extended,
-            picture="" if picture == "0" else picture,
-        )
-        out = line("CHG", *command.args)
-        return out if self._announced else out + self._first_presence(trid)
-
-    def _first_presence(self, trid: str) -> bytes:
-        """The burst after the first CHG: who is online, waiting mail, the challenge."""
-        assert self._dialect is not None
-        self._announced = True
-        world = self._house.world
-        out = b""
-        for look in world.telling.roll_call(self._address):
-            out += presence.initial(self._dialect, trid, profile.shown(look))
-            if self._dialect.personal:
-                out += presence.personal(self._dialect, look.address, profile.personal(look, self._dialect))
-        account = world.account(self._address)
-        out += profile.mail_notification(account, self._dialect)
-        self._challenge = challenge.digits(self._context.entropy(8), self._address)
-        return out + line("CHL", 0, self._challenge)
-
-    def _uux(self, command: Command) -> bytes:
-        profile.read_personal(command.payload, self._place, self._house.world.presence)
-        return line("UUX", command.arg(0), 0)
-
-    def _qry(self, command: Command) -> bytes:
-        assert self._dialect is not None
-        key = challenge.PRODUCTS.get(command.arg(1), "")
-        if self._dialect.new_challenge:
-            wanted = challenge.answer(self._challenge, command.arg(1), key)
-        else:
-            wanted = challenge.old_answer(self._challenge, key)
-        if not self._challenge or not key or command.payload.decode("ascii", "replace") != wanted:
-            self._over = True
-            return line("540", command.arg(0))
-        self._challenge = ""
-        return line("QRY", command.arg(0))
-
-    # settings and lists
-
-    def _blp(self, command: Command) -> bytes:
-        value = command.arg(1)
-        if value not in ("AL", "BL"):
-            raise WireError(f"BLP {value}")
-        try:
-            self._house.world.accounts.set_privacy(self._address, "AL" if value == "AL" else "BL")
-        except WorldError as error:
-            if self._dialect is not None and self._dialect.lists != "soap":
-                return line(str(error.msnp), command.arg(0))
-        return line("BLP", *command.args)
-
-    def _prp(self, command: Command) -> bytes:
-        if command.arg(1) == "MFN" and len(command.args) > 2:
-            try:
-                self._house.world.accounts.set_name(self._address, profile.decode(command.args[2]))
-            except WorldError as error:
-                return line(str(error.msnp), command.arg(0))
-        return line("PRP", *command.args)
-
-    def _adl(self, command: Command) -> bytes:
-        """Membership of this session; what lasts goes through the address book service (msnp.md 2.7)."""
-        return self._list_command("ADL", command)
-
-    def _rml(self, command: Command) -> bytes:
-        return self._list_command("RML", command)
-
-    def _list_command(self, verb: str, command: Command) -> bytes:
-        trid = command.arg(0)
-        try:
-            items, initial = lists.read(command.payload)
-        except lists.ListError as error:
-            self._over = True
-            return line(str(error.number), trid)
-        if not initial:
-            for item in items:
-                if item.network in (0, 1) and self._house.world.find(item.address) is None:
-                    return line("208", trid)
-        return line(verb, trid, "OK")
-
-    def _fqy(self, command: Command) -> bytes:
-        try:
-            items, _ = lists.read(command.payload)
-        except lists.ListError as error:
-            return line(str(error.number), command.arg(0))
-        answers = tuple(
-            lists.Item(item.address, 0, 1 if self._house.world.find(item.address) else 32) for item in items
-        )
-        return line("FQY", command.arg(0), payload=lists.write(answers))
-
-    def _gcf(self, command: Command) -> bytes:
-        return line("GCF", *command.args[:2], payload=profile.SHIELDS_DOCUMENT)
-
-    # others
-
-    def _xfr(self, command: Command) -> bytes:
-        assert self._dialect is not None
-        if command.arg(1) != "SB":
-            raise WireError(f"XFR to {command.arg(1)}")
-        place = self.place
-        hidden = place is None or not self._announced or place.status == "HDN"
-        if not self._announced or (hidden and self._dialect.lists != "soap"):
-            return line("913", command.arg(0))
-        cookie = self._house.world.switchboards.transfer(self._address)
-        return line("XFR", command.arg(0), "SB", self._switchboard(), "CKI", cookie, *self._transfer())
-
-    def _uun(self, command: Command) -> bytes:
-        trid, target, kind = command.arg(0), command.arg(1).partition(";")[0], command.arg(2)
-        try:
-            reachable = self._house.world.presence.reachable(self._address, target)
-        except WorldError as error:
-            return line(str(error.msnp), trid)
-        if reachable is None or not kind.isdigit():
-            return line("217" if kind.isdigit() else "283", trid)
-        self._context.push(line("UUN", trid, "OK"))
-        for listener in self._house.at(target):
-            listener.hand(self._address, int(kind), command.payload)
-        return b""
-
-    def _url(self, command: Command) -> bytes:
-        return line("URL", command.arg(0), "/cgi-bin/HoTMaiL", "https://login.live.com/ppsecure/md5auth.srf?lc=1033", 2)
+    def _entered(self, person: Person, ousted: tuple[Place, ...]) -> None:
+        """USR OK: the dialect's commands become known, and others learn that somebody is there."""
+        self._person = person
+        self._news = News(person)
+        parts = (Presenting(person, self._patience), Membership(person), Post(person), Errands(person))
+        self._parts = (self, self._sign_in, *parts)
+        self._commands = commands(person.dialect.number)
+        if person.dialect.lists != "soap":
+            self._lists = Bands(person.world, person.address, person.dialect).table()
+        self._resident = person.world.account(person.address).resident
+        self._patience.rest(SIGN_IN)
+        self._heard()
+        self._house.oust(ousted)
+        place = person.where
+        assert place is not None
+        self._house.enter(place, self)
 
     def _png(self, command: Command) -> bytes:
-        waits = self._dialect is not None and self._dialect.waits
+        if self._over_gateway:
+            raise PingOverGateway("PNG over the gateway")
+        waits = self._sign_in.dialect is not None and self._sign_in.dialect.waits
         return line("QNG", WAIT) if waits else line("QNG")
 
     def _out(self, command: Command) -> bytes:
         self._over = True
         return b""
 
-    def _switchboard(self) -> str:
-        return f"{self._context.local.address}:1863"
+    # the end
 
-    def _transfer(self) -> tuple[str, ...]:
-        assert self._dialect is not None
-        extra = self._dialect.transfer
-        # 1: may connect directly; 0 sends the client to the gateway (msnp.md 2.16)
-        return (*extra[:-1], "0") if self._over_gateway and len(extra) == 3 else extra
+    def _late(self, reason: str) -> None:
+        """A time limit has passed. An unanswered challenge gets a bare OUT (msnp.md 1.6)."""
+        self._end(line("OUT") if reason == "challenge" else b"")
+
+    def shut(self) -> None:
+        """The service goes down."""
+        self._end(line("OUT", "SSD"))
+
+    def oust(self) -> None:
+        """Signed in elsewhere, or signed off from there."""
+        self._end(line("OUT", "OTH"))
+
+    def _end(self, word: bytes) -> None:
+        self._over = True
+        if word:
+            self._context.push(word)
+        self._leave()
+        self._context.hang_up()
 
     def _leave(self) -> None:
+        """Gone: others are told. Once is enough."""
+        self._over = True
+        self._patience.end()
+        self._house.closed(self)
         place = self.place
+        if self._person is not None:
+            self._person.place = 0
         if place is not None:
             self._house.leave(place)
             self._house.settle()
-        self._place = 0
 
     # what the house tells
 
     def tell(self, notice: Notice) -> None:
-        assert self._dialect is not None
-        if not self._announced:
-            return
-        match notice:
-            case PresenceChanged(look=look):
-                if not look.online:
-                    self._context.push(presence.offline(self._dialect, look.address))
-                    return
-                if notice.line:
-                    self._context.push(presence.online(self._dialect, profile.shown(look)))
-                if notice.personal and self._dialect.personal:
-                    payload = profile.personal(look, self._dialect)
-                    self._context.push(presence.personal(self._dialect, look.address, payload))
-            case ReverseChanged():
-                if self._dialect.lists != "soap":
-                    self._context.push(Bands(self._house.world, self._address, self._dialect).pushed(notice))
-                else:
-                    item = lists.Item(notice.by, lists.REVERSE, 1, presence.encode(notice.name) if notice.added else "")
-                    verb = "ADL" if notice.added else "RML"
-                    self._context.push(line(verb, 0, payload=lists.write((item,))))
-            case MailArrived(message=message):
-                account = self._house.world.account(self._address)
-                self._context.push(profile.mail_arrived(account, message, self._dialect))
+        if self._person is not None and self._news is not None and self._person.announced:
+            self._push(self._news.notice(notice))
 
     def ring(self, invitation: Invitation) -> None:
-        if self._announced:
-            self._context.push(
-                line(
-                    "RNG",
-                    invitation.session,
-                    self._switchboard(),
-                    "CKI",
-                    invitation.cookie,
-                    invitation.caller,
-                    presence.encode(invitation.caller_name),
-                    *self._transfer(),
-                )
-            )
+        if self._person is not None and self._news is not None and self._person.announced:
+            self._push(self._news.ring(invitation))
 
     def hand(self, sender: str, kind: int, payload: bytes) -> None:
-        assert self._dialect is not None
-        if self._announced and self._dialect.lists == "soap":
-            self._context.push(line("UBN", self._dialect.account(sender), kind, payload=payload))
+        if self._person is not None and self._news is not None and self._person.announced:
+            self._push(self._news.handed(sender, kind, payload))
 
-    def oust(self) -> None:
-        self._place = 0
-        self._context.push(line("OUT", "OTH"))
-        self._context.hang_up()
+    def carry(self, sender: str, kind: int, payload: bytes) -> None:
+        if self._person is not None and self._news is not None and self._person.announced:
+            self._push(self._news.carried(sender, kind, payload))
+
+    def _push(self, data: bytes) -> None:
+        if data:
+            self._context.push(data)
+
+
+PARTS: tuple[type[Part], ...] = (Session, SignIn, Presenting, Membership, Post, Errands)
+
+
+@cache
+def commands(dialect: int) -> dict[str, tuple[int, Callable[[Any, Command], bytes]]]:
+    """The commands of a dialect by verb (0: those before sign-in): which of PARTS knows it, and its method."""
+    return {
+        verb: (at, method)
+        for at, part in enumerate(PARTS)
+        for verb, first, last, method in part.rows()
+        if first <= dialect <= last
+    }

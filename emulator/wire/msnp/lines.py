@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import msgspec
 
@@ -12,9 +13,16 @@ from emulator.wire.talk import Exactly, Send, Talk, Until
 LINE_LIMIT = 8192  # bytes, CRLF included
 PAYLOAD_LIMIT = 64 * 1024  # bytes; the largest genuine payloads are address lists of 7,500
 
-FROM_CLIENT = frozenset({"QRY", "UUX", "ADL", "RML", "FQY", "UUN", "UUM", "MSG", "PGD", "PAG", "SDC", "VAS", "NOT"})
+FROM_CLIENT = frozenset({"QRY", "UUX", "ADL", "RML", "FQY", "UUN", "UUM", "MSG", "PGD", "PAG", "SDC", "VAS", "NOT"}) | {
+    "PUT",
+    "DEL",
+    "SDG",
+}  # those three from MSNP18 on
 FROM_SERVER = frozenset({"MSG", "GCF", "UBX", "UBN", "UBM", "NOT", "IPG", "ADL", "RML", "FQY", "UUX", "NFY", "PUT"})
 
+_FIRST, _LINE = Exactly(1), Until(b"\r\n", LINE_LIMIT - 1)
+_NUMBER = re.compile(r"[0-9]{1,10}")
+_DIGITS = re.compile(r"[0-9]+")
 _VERB = re.compile(r"[A-Z]{3}|[0-9]{3}|URL\?")
 
 
@@ -33,12 +41,25 @@ class Command(msgspec.Struct, frozen=True):
             raise WireError(f"{self.verb} has {len(self.args)} arguments, wanted more than {index}") from None
 
 
-def read(payload_verbs: frozenset[str]) -> Talk[Command]:
+def number(text: str) -> int | None:
+    """A decimal number of at most 10 ASCII digits, or None."""
+    return int(text) if _NUMBER.fullmatch(text) else None
+
+
+def nothing() -> None:
+    """Nobody cares when a command begins."""
+
+
+def read(payload_verbs: frozenset[str], begun: Callable[[], None] = nothing) -> Talk[Command]:
     """The next command. `payload_verbs` names those of this direction that carry a payload; numeric errors may too.
+
+    `begun` is called with the first byte, so that somebody can look at the clock while the rest is missing.
 
     Raises WireError for a line over LINE_LIMIT, a payload over PAYLOAD_LIMIT, bytes that are no UTF-8, a bad verb.
     """
-    raw = yield Until(b"\r\n", LINE_LIMIT)
+    first = yield _FIRST
+    begun()
+    raw = first + (yield _LINE)
     try:
         words = raw[:-2].decode().split(" ")
     except UnicodeDecodeError as error:
@@ -47,11 +68,11 @@ def read(payload_verbs: frozenset[str]) -> Talk[Command]:
     if not _VERB.fullmatch(verb):
         raise WireError(f"not an MSNP command: {raw[:60]!r}")
     announces = verb in payload_verbs or (verb.isdigit() and len(args) > 1)
-    if not announces or not args or not args[-1].isdigit():
+    if not announces or not args or not _DIGITS.fullmatch(args[-1]):
         return Command(verb, args)
-    length = int(args[-1])
-    if length > PAYLOAD_LIMIT:
-        raise WireError(f"{verb} announces a payload of {length} bytes, limit {PAYLOAD_LIMIT}")
+    length = number(args[-1])
+    if length is None or length > PAYLOAD_LIMIT:
+        raise WireError(f"{verb} announces a payload of {args[-1][:20]} bytes, limit {PAYLOAD_LIMIT}")
     payload = (yield Exactly(length)) if length else b""
     return Command(verb, args, payload)
 

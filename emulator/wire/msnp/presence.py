@@ -10,7 +10,7 @@ import re
 import msgspec
 
 from emulator.wire.msnp.dialects import Dialect
-from emulator.wire.msnp.lines import line
+from emulator.wire.msnp.lines import line, number
 
 STATUSES = frozenset({"NLN", "BSY", "IDL", "BRB", "AWY", "PHN", "LUN", "HDN"})
 
@@ -67,13 +67,13 @@ def capabilities(dialect: Dialect, word: int, extended: int = 0) -> str:
 def read_capabilities(text: str) -> tuple[int, int]:
     """Both capability words of CHG: absent, `n` and `n:m` are all valid (clients.md 4). Nonsense reads as zero."""
     first, _, second = text.partition(":")
-    return (int(first) if first.isdigit() else 0), (int(second) if second.isdigit() else 0)
+    return number(first) or 0, number(second) or 0
 
 
 def _person(dialect: Dialect, shown: Shown) -> tuple[str, ...]:
     network = ("1",) if dialect.networks else ()
     words = (dialect.account(shown.address), *network, encode(shown.name))
-    if dialect.number < 8:
+    if not dialect.capable:
         return words
     caps = capabilities(dialect, shown.capabilities, shown.extended)
     if not dialect.objects:
