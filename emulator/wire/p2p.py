@@ -19,8 +19,17 @@ SWITCHBOARD_CHUNK = 1202  # bytes of payload in one message of a switchboard
 DIRECT_CHUNK = 1352  # bytes of payload in one record of a direct connection
 MESSAGE_LIMIT = 1 << 20  # bytes of one reassembled message
 
+FILE_LIMIT = 1 << 31  # bytes of one file, for receivers that do not keep it
+
 PLAIN, NAK, ACK, HANDSHAKE = 0x0, 0x1, 0x2, 0x100
+OBJECT_DATA = 0x20
 FILE_DATA = 0x01000030  # as 8.x clients send it
+CANCELLED = 0x8 | 0x40 | 0x80  # bits of the kind: error, cancel, transport error
+
+# AppIDs: what a session is for, in its INVITE, and in the footer that follows a chunk on a switchboard
+NEGOTIATION, OBJECT, FILE, ACTIVITY, EMOTICON, PICTURE = 0, 1, 2, 4, 11, 12
+FOOTER = 4  # bytes, big-endian
+PREPARATION = bytes(4)  # opens the data of an MSN object, never that of a file
 
 _FORM = struct.Struct("<IIQQIIIIQ")
 
@@ -44,6 +53,11 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
         return self.flags & 0xFFFF
 
     @property
+    def is_data(self) -> bool:
+        """True for a chunk of a file or of an MSN object, False for text and blobs."""
+        return bool(self.kind & OBJECT_DATA)
+
+    @property
     def nonce(self) -> bytes:
         """The last 16 bytes as they stand on the wire."""
         return pack(self)[32:]
@@ -64,12 +78,12 @@ def pack(header: Header) -> bytes:
     )
 
 
-def unpack(data: bytes) -> Header:
-    """Read the first 48 bytes. WireError for fewer, for a chunk outside its message, for a message over 1 MiB."""
+def unpack(data: bytes, *, limit: int = MESSAGE_LIMIT) -> Header:
+    """Read the first 48 bytes. WireError for fewer, for a chunk outside its message, for a message over `limit`."""
     if len(data) < HEADER:
         raise WireError(f"a P2P header of {len(data)} bytes")
     session, identifier, offset, total, length, flags, ack_id, ack_unique, ack_size = _FORM.unpack(data[:HEADER])
-    if total > MESSAGE_LIMIT:
+    if total > limit:
         raise WireError(f"a P2P message of {total} bytes")
     if offset + length > total:
         raise WireError(f"a P2P chunk {offset}+{length} outside its message of {total} bytes")

@@ -15,11 +15,17 @@ from emulator.wire.errors import WireError
 
 SIZE_LIMIT = 64 * 1024  # bytes of one message
 FILE_TRANSFER = "{5D3E02AB-6190-11D3-BBBB-00C04F795683}"
+MSN_OBJECT = "{A4268EEC-FEC5-49E5-95C3-F126696BDBF6}"
 ACTIVITY = "{6A13AF9C-5308-4F35-923A-67E8DDA40C2F}"
 SESSION_REQUEST = "application/x-msnmsgr-sessionreqbody"
 SESSION_CLOSE = "application/x-msnmsgr-sessionclosebody"
 BRIDGE_REQUEST = "application/x-msnmsgr-transreqbody"
 BRIDGE_RESPONSE = "application/x-msnmsgr-transrespbody"
+NO_BODY = "null"
+OK, DECLINE, NO_SUCH_CALL, FAILED = "200 OK", "603 Decline", "481 No Such Call", "500 Internal Error"
+
+_VERSION_3 = 638  # bytes of a file context without preview
+_NAME = 520  # bytes of its name field
 
 Fields = tuple[tuple[str, str], ...]
 
@@ -41,9 +47,50 @@ class Slp(msgspec.Struct, frozen=True, kw_only=True):
         """True for a status, False for a request."""
         return self.start[:1].isdigit()
 
+    @property
+    def status(self) -> int:
+        """Number of an answer, 0 for a request."""
+        number = self.start[:3]
+        return int(number) if self.is_answer and number.isdigit() else 0
+
+    @property
+    def caller(self) -> str:
+        """The sender's account without the endpoint that later clients append."""
+        return self.sender.partition(";")[0]
+
+    @property
+    def session(self) -> int:
+        """SessionID as an unsigned number (old clients print it signed), 0 when there is none."""
+        text = self.field("SessionID")
+        digits = text.removeprefix("-")
+        plain = digits.isascii() and digits.isdigit() and len(digits) < 12
+        return int(text) & 0xFFFFFFFF if plain else 0
+
     def field(self, name: str) -> str:
         """First value of a body field, or ""."""
         return next((value for key, value in self.body if key == name), "")
+
+
+class FileContext(msgspec.Struct, frozen=True):
+    """What an invitation says of a file. `size` in bytes; `preview` is a PNG or b""."""
+
+    name: str
+    size: int
+    preview: bytes = b""
+
+
+def answer(request: Slp, start: str, *, content_type: str = "", body: Fields = ()) -> Slp:
+    """The status that answers a request: addresses swapped, same branch and call, sequence one higher."""
+    return Slp(
+        start=start,
+        to=request.sender,
+        sender=request.to,
+        branch=request.branch,
+        call_id=request.call_id,
+        content_type=content_type or request.content_type,
+        body=body,
+        sequence=request.sequence + 1,
+    )
 
 
 def encode(message: Slp) -> bytes:
@@ -88,13 +135,43 @@ def decode(data: bytes) -> Slp:
         raise WireError(f"MSNSLP header missing or bad: {error}") from error
 
 
-def file_context(name: str, size: int) -> str:
-    """Context of a file invitation: 638 bytes (version 3, no preview) in base64. WireError for a name over 259."""
+def file_context(name: str, size: int, preview: bytes = b"") -> str:
+    """Context of a file invitation: 638 bytes (version 3) and the preview, in base64. WireError for a name over 259."""
     encoded = name.encode("utf-16-le")
     if len(encoded) > 518:
         raise WireError(f"a file name of {len(encoded)} bytes")
-    packed = struct.pack("<IIQI", 638, 3, size, 1) + encoded.ljust(520, b"\0") + bytes(30) + b"\xff" * 4 + bytes(64)
-    return base64.b64encode(packed).decode()
+    head = struct.pack("<IIQI", _VERSION_3, 3, size, 0 if preview else 1)
+    packed = head + encoded.ljust(_NAME, b"\0") + bytes(30) + b"\xff" * 4 + bytes(64)
+    return base64.b64encode(packed + preview).decode()
+
+
+def read_file_context(text: str) -> FileContext:
+    """A file invitation's context of version 2 or 3, with or without preview. Raises WireError."""
+    raw = _unbase64(text)
+    if len(raw) < 20 + _NAME:
+        raise WireError(f"a file context of {len(raw)} bytes")
+    length, _, size, without = struct.unpack("<IIQI", raw[:20])
+    name = raw[20 : 20 + _NAME].decode("utf-16-le", "replace").partition("\0")[0]
+    if not 20 + _NAME <= length <= len(raw):
+        raise WireError(f"a file context that says {length} of {len(raw)} bytes")
+    return FileContext(name, size, b"" if without & 1 else raw[length:])
+
+
+def object_context(description: str) -> str:
+    """Context of a request for an MSN object: its description and a NUL, in base64."""
+    return base64.b64encode(description.encode() + b"\0").decode()
+
+
+def read_object_context(text: str) -> str:
+    """The description in such a context. Raises WireError."""
+    return _unbase64(text).rstrip(b"\0").decode("utf-8", "replace")
+
+
+def _unbase64(text: str) -> bytes:
+    try:
+        return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+    except ValueError as error:
+        raise WireError(f"a context that is no base64: {error}") from error
 
 
 def net_id(address: str) -> str:
