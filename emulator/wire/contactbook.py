@@ -103,9 +103,18 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def find_all(
-    owner: Owner, groups: Sequence[GroupEntry], contacts: Sequence[ContactEntry], changed: int, *, paged: bool = False
+    owner: Owner,
+    groups: Sequence[GroupEntry],
+    contacts: Sequence[ContactEntry],
+    changed: int,
+    *,
+    paged: bool = False,
+    spaces: bool = False,
 ) -> Xml:
-    """ABFindAllResponse, or ABFindContactsPagedResponse, which spells three names with a capital."""
+    """ABFindAllResponse, or ABFindContactsPagedResponse, which spells three names with a capital.
+
+    `spaces` adds the items of those contacts that have a space (`dynamicItemView` Gleam).
+    """
     operation = "ABFindContactsPaged" if paged else "ABFindAll"
     names = ("Groups", "Contacts", "Ab") if paged else ("groups", "contacts", "ab")
     book = el(
@@ -129,6 +138,7 @@ def find_all(
         el(names[0], *(_group(one) for one in groups)),
         el(names[1], *(_contact(one) for one in contacts)),
         book,
+        *((el("DynamicItems", *(_space(one) for one in contacts if one.space)),) if spaces else ()),
     )
     return el(f"{operation}Response", result, at={"xmlns": NAMESPACE})
 
@@ -153,7 +163,34 @@ def _group(one: GroupEntry) -> Xml:
     )
 
 
+def _space(one: ContactEntry) -> Xml:
+    """Whose space may be looked at; it has no news (http.md 4.5, one source)."""
+    return el(
+        "DynamicItem",
+        el("Type", "Passport"),
+        el("Deleted", False),
+        el("LastChanged", soap_moment(one.changed)),
+        el("CID", one.cid),
+        el("PassportName", one.address),
+        el("SpaceStatus", "Exist Access"),
+        el("SpaceLastChanged", NEVER),
+        el("SpaceLastViewed", NEVER),
+        el("SpaceGleam", False),
+        at={"xsi:type": "PassportDynamicItem"},
+    )
+
+
+def contact_response(operation: str, one: ContactEntry) -> Xml:
+    """What CreateContact and ManageWLConnection answer: the contact itself as their result."""
+    result = el(f"{operation}Result", *_contact_parts(one))
+    return el(f"{operation}Response", result, at={"xmlns": NAMESPACE})
+
+
 def _contact(one: ContactEntry) -> Xml:
+    return el("Contact", *_contact_parts(one))
+
+
+def _contact_parts(one: ContactEntry) -> tuple[Xml, ...]:
     details = dict(one.details)
     passport = one.network == PASSPORT
     info = el(
@@ -179,8 +216,7 @@ def _contact(one: ContactEntry) -> Xml:
         _LAST,
         *((el("comment", details["comment"]),) if details.get("comment") else ()),
     )
-    return el(
-        "Contact",
+    return (
         el("contactId", one.id),
         info,
         el("propertiesChanged"),

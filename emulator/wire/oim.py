@@ -172,12 +172,13 @@ def fault(namespace: str, code: str, text: str, detail: Xml = Xml("")) -> soap.F
     return soap.Fault(code=f"q0:{code}", text=text, detail=detail, at={"xmlns:q0": namespace})
 
 
-def metadata(entries: Sequence[Xml] = (), unread: int = 0) -> bytes:
-    """GetMetadataResponse around the `M` elements; MD itself declares no namespace."""
+def metadata(entries: Sequence[Xml] = (), unread: int = 0, *, escaped: bool = False) -> bytes:
+    """GetMetadataResponse around the `M` elements; MD itself declares no namespace. `escaped`: as character data."""
     values = {"I": 0, "IU": 0, "O": len(entries), "OU": unread}
     counts = el("E", *(el(name, value) for name, value in values.items()))
     quota = el("Q", el("QTM", 409600), el("QNM", 204800))
-    return soap.envelope(el("GetMetadataResponse", el("MD", counts, quota, *entries), at={"xmlns": RSI}))
+    document = el("MD", counts, quota, *entries)
+    return soap.envelope(el("GetMetadataResponse", str(document) if escaped else document, at={"xmlns": RSI}))
 
 
 def entry(identifier: str, sender: str, nickname: str, size: int, at: int, *, read: bool = False) -> Xml:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import email
 import email.policy
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -308,8 +309,11 @@ def test_answers_wait_until_changes_are_kept(home: House) -> None:
 
 def test_a_cast_and_the_first_visit_do_not_furnish_twice(home: House) -> None:
     find_cast(cwd=Path(__file__).parents[2]).populate(home.world)
+    text = (Path(__file__).parents[2] / "scenarios" / "casts" / "default.toml").read_text(encoding="utf-8")
+    newcomers = tomllib.loads(text)["newcomers"]["contacts"]
+    assert "contact@hotmail.com" in newcomers
     probe = Client(home, tags.account(TAG), "any")
-    assert list(entries(probe.contacts())) == ["contact@hotmail.com"]
+    assert list(entries(probe.contacts())) == newcomers
     assert list(groups(probe.contacts())) == ["Emulated group"]
-    assert people(probe.lists())["Allow"] == ["contact@hotmail.com"]
+    assert people(probe.lists())["Allow"] == newcomers
     assert people(Client(home, "alice@example.com").lists())["Pending"] == ["dave@example.com"]

@@ -15,6 +15,7 @@ from emulator.wire import (
     tags,
     webfiles,
 )
+from emulator.world import picture
 
 
 @pytest.mark.parametrize(
@@ -93,7 +94,7 @@ def test_the_beacon_issues_an_id_only_to_those_without() -> None:
     assert cookies(f"MUID={identity}; MC1=V=2&GUID={identity}") == []
 
 
-def test_tiles_and_the_reading_half_of_dav() -> None:
+def test_tiles_and_dav() -> None:
     home = town()
     home.world.accounts.set_tile("alice@emu.test", webfiles.TILE, "image/png")
     there = scene(home=home)
@@ -109,9 +110,50 @@ def test_tiles_and_the_reading_half_of_dav() -> None:
     for other in ("!206", "!x", "", "00!205", "!\u00b2"):
         assert ask("GET", url[:-4] + other, at=there).response.status == 404
         assert ask("PROPFIND", url[:-4] + other, at=there).response.status == 404
-    refused = ask("PUT", url, (), webfiles.TILE, at=there).response
+    refused = ask("LOCK", url, (), webfiles.TILE, at=there).response
     assert refused.status == 405
-    assert refused.header("Allow") == "GET, HEAD, OPTIONS, PROPFIND"
+    assert refused.header("Allow") == "DELETE, GET, HEAD, OPTIONS, PROPFIND, PUT"
+
+
+def test_tiles_are_put_and_deleted_by_their_owner_alone() -> None:
+    home = town()
+    world = home.world
+    world.accounts.set_tile("alice@emu.test", webfiles.TILE, "image/png")
+    there = scene(home=home)
+    cid = world.account("alice@emu.test").cid_hex
+    mine, foreign = (
+        world.tickets.issue(f"{name}@emu.test", "storage.msn.com").text.removeprefix("t=").removesuffix("&p=")
+        for name in ("alice", "bob")
+    )
+    place = f"http://byfiles.storage.msn.com/emu/tile/{cid}"
+
+    def put(path: str, data: bytes, *headers: tuple[str, str], ticket: str = mine) -> http.Response:
+        return ask("PUT", f"{place}{path}?t={ticket}", headers, data, at=there).response
+
+    other = picture.generate("other")
+    first = ask("GET", f"{place}!205", at=there).response.header("ETag")
+    assert put("!205", other, ticket=foreign).status == 403
+    assert put("!205", other, ticket="").status == 403
+    assert put("!205", b"<html>").status == 415
+    assert put("!205", other + bytes(256 * 1024)).status == 413
+    assert put("!205", other, ("If-Match", '"none"')).status == 412
+    assert ask("GET", f"{place}!205", at=there).response.body == webfiles.TILE
+    changed = put("!205", other, ("If-Match", first))
+    assert (changed.status, changed.body) == (204, b"")
+    shown = ask("GET", f"{place}!205", at=there).response
+    assert (shown.body, shown.header("ETag")) == (other, changed.header("ETag"))
+    held = (("If-None-Match", changed.header("ETag")),)
+    assert ask("GET", f"{place}!205", held, at=there).response.status == 304
+    created = put("!999", webfiles.TILE)
+    assert created.status == 201
+    assert ask("GET", created.header("Location"), at=there).response.body == webfiles.TILE
+    number = created.header("Location").rpartition("!")[2]
+    delete = f"{place}!{number}?t="
+    assert ask("DELETE", delete + foreign, at=there).response.status == 403
+    assert ask("DELETE", delete + mine, (("If-Match", '"none"'),), at=there).response.status == 412
+    assert ask("DELETE", delete + mine, at=there).response.status == 204
+    assert ask("DELETE", delete + mine, at=there).response.status == 404
+    assert ask("GET", created.header("Location"), at=there).response.status == 404
 
 
 @pytest.mark.parametrize(

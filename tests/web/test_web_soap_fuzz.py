@@ -11,7 +11,7 @@ from web_place import ask, scene, town
 
 from emulator.services.web import contacts, oim_rsi, storage
 from emulator.wire import addressbook, challenge, oim, roaming, rst
-from emulator.wire.markup import el
+from emulator.wire.markup import el, joined
 from emulator.world import picture
 
 ALICE = "alice@emu.test"
@@ -42,6 +42,7 @@ NAMES = sorted(
         *("DocumentStreams", "DocumentStream", "relationships", "Relationship", "TargetID", "RelationshipName"),
         *("sourceHandle", "targetHandles", "ObjectHandle", "messageIds", "messageId", "alsoMarkAsRead"),
         *("serviceHandle", "serviceFilter", "Types", "ServiceType", "firstName", "comment", "birthdate"),
+        *("contactHandle", "blockContact", "deleteContact", "connection", "action", "dynamicItems", "DynamicItem"),
         *("profileAttributesToDelete", "ExpressionProfileAttributes", "MessengerMemberInfo", "PendingAnnotations"),
     }
 )
@@ -115,6 +116,11 @@ SHAPES = st.one_of(
     some("targetHandles/ObjectHandle", "ResourceID"),
     some("sourceHandle", "RelationshipName"),
     some("messageIds", "messageId"),
+    some("contactHandle", "Email"),
+    st.just(joined(el("connection", "true"), el("action", 1), el("contactId", BOB))),
+    st.just(joined(el("connection", "true"), el("action", 2), el("contactId", BOB))),
+    some("dynamicItems/DynamicItem", "PassportName"),
+    leaf("contactId", "blockContact", "deleteContact"),
     leaf("messageId", "alsoMarkAsRead", "deltasOnly", "lastChange", "abId"),
     TREES,
 )

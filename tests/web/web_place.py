@@ -23,10 +23,10 @@ from emulator.catalog import load
 from emulator.probe.web import DIALOGUES
 from emulator.probe.web.context import WebContext
 from emulator.services.msnp.house import House
-from emulator.services.msnp.residents import Resident
 from emulator.services.web import site
 from emulator.services.web.scene import RelaySessions, Scene
 from emulator.wire import http, passport
+from emulator.wire.msnp.switchboard import CONTACT, CONTACT_NAME
 from emulator.wire.receipt import Endpoint
 from emulator.wire.talk import Conversation, join
 from emulator.world.world import World
@@ -93,7 +93,7 @@ def house(now: Callable[[], float] = lambda: NOW) -> House:
     """A world with the emulated contact in it, and whoever tells people what changed."""
     world = World(now=now, entropy=Counter(), open_accounts=True)
     made = House(world, lambda: world.take_changes() and None)
-    Resident(made)
+    world.accounts.create(CONTACT, "", name=CONTACT_NAME, resident=True)
     return made
 
 

@@ -1,11 +1,11 @@
 """Exchanges `contacts` and `contacts-clear`: the sharing and address book services, with or without TLS.
 
-The operations stand beside it: `contacts_lists`, `contacts_book`, `contacts_groups`. Source: http.md 4.
+The operations stand beside it, in `contacts_lists`, `_book`, `_groups` and `_people`. Source: http.md 4.
 """
 
 from __future__ import annotations
 
-from emulator.services.web import contacts_book, contacts_groups, contacts_lists
+from emulator.services.web import contacts_book, contacts_groups, contacts_lists, contacts_people
 from emulator.services.web.route import on
 from emulator.services.web.soapservice import Operation, SoapService, passport_refused, ticket_or_cookie
 from emulator.wire import addressbook, markup, soap
@@ -28,7 +28,9 @@ def _service(path: str, operations: dict[str, Operation]) -> SoapService:
 
 
 sharing = _service(addressbook.SHARING_PATH, contacts_lists.OPERATIONS)
-book = _service(addressbook.BOOK_PATH, contacts_book.OPERATIONS | contacts_groups.OPERATIONS)
+book = _service(
+    addressbook.BOOK_PATH, contacts_book.OPERATIONS | contacts_groups.OPERATIONS | contacts_people.OPERATIONS
+)
 
 ROUTES = (
     *on(("*.contacts.msn.com",), "POST", addressbook.SHARING_PATH, sharing),

@@ -18,13 +18,16 @@ from emulator.world.world import World
 
 KINDS = frozenset({"Regular", "LivePending", "LiveAccepted", "LiveDropped", "LiveRejected"})
 PENDING, ACCEPTED = "LivePending", "LiveAccepted"
+GLEAM = "Gleam"  # dynamicItemView of clients that show whose space has news
 
 
 def find_all(asked: Asked) -> bytes:
     """Groups, contacts and the Me contact, or what changed of them since a date."""
     payload = asked.payload
     _check_book(asked)
-    return _found(asked, markup.text(payload, "deltasOnly"), markup.text(payload, "lastChange"), paged=False)
+    spaces = markup.text(payload, "dynamicItemView") == GLEAM
+    deltas, moment = markup.text(payload, "deltasOnly"), markup.text(payload, "lastChange")
+    return _found(asked, deltas, moment, paged=False, spaces=spaces)
 
 
 def find_paged(asked: Asked) -> bytes:
@@ -34,7 +37,7 @@ def find_paged(asked: Asked) -> bytes:
     return _found(asked, markup.text(options, "DeltasOnly"), moment, paged=True)
 
 
-def _found(asked: Asked, deltas: str, moment: str, *, paged: bool) -> bytes:
+def _found(asked: Asked, deltas: str, moment: str, *, paged: bool, spaces: bool = False) -> bytes:
     account, world = asked.me, asked.world
     when = since(asked, deltas, moment)
     delta = world.contacts_since(account.address, when)
@@ -44,6 +47,7 @@ def _found(asked: Asked, deltas: str, moment: str, *, paged: bool) -> bytes:
         [*([_me(account)] if delta.me or not when else []), *_contacts(world, account, delta)],
         delta.changed,
         paged=paged,
+        spaces=spaces,
     )
     return reply(asked, document)
 
@@ -60,8 +64,8 @@ def _groups(delta: BookDelta) -> list[GroupEntry]:
 
 def _contacts(world: World, account: Account, delta: BookDelta) -> list[ContactEntry]:
     return [
-        *(_entry(world, account, one, deleted=False) for one in delta.contacts),
-        *(_entry(world, account, one, deleted=True) for one in delta.gone_contacts),
+        *(entry(world, account, one, deleted=False) for one in delta.contacts),
+        *(entry(world, account, one, deleted=True) for one in delta.gone_contacts),
     ]
 
 
@@ -90,7 +94,8 @@ def _me(account: Account) -> ContactEntry:
     )
 
 
-def _entry(world: World, account: Account, one: Contact, *, deleted: bool) -> ContactEntry:
+def entry(world: World, account: Account, one: Contact, *, deleted: bool) -> ContactEntry:
+    """A contact as answers show it; LivePending turns into LiveAccepted when the other has done the same."""
     passport = one.network == PASSPORT
     other = world.find(one.address) if passport else None
     mutual = other is not None and other.on_forward_list(account.key)
@@ -223,6 +228,15 @@ def delete_contact(asked: Asked) -> bytes:
     return done(asked)
 
 
+def viewed(asked: Asked) -> bytes:
+    """Somebody's space was looked at. Spaces here never have news, so there is nothing to take back."""
+    for one in markup.every(asked.payload, "dynamicItems/DynamicItem"):
+        name = markup.text(one, "PassportName")
+        if name:
+            asked.world.books.contact_of(asked.me.address, name)
+    return done(asked)
+
+
 def _contact(asked: Asked, wanted: Wanted) -> Contact:
     """By id, or by address for calls without one."""
     books, address = asked.world.books, asked.me.address
@@ -245,5 +259,6 @@ OPERATIONS: dict[str, Operation] = {
     "ABContactAdd": add_contact,
     "ABContactUpdate": update_contact,
     "ABContactDelete": delete_contact,
-    "UpdateDynamicItem": done,
+    "UpdateDynamicItem": viewed,
+    "AddDynamicItem": viewed,
 }

@@ -57,6 +57,17 @@ def delete_member(asked: Asked) -> bytes:
     return _each(asked, _delete)
 
 
+def update_member(asked: Asked) -> bytes:
+    """Whoever is named must be on the list. What a client writes there about him is not kept: nobody reads it back."""
+    return _each(asked, _there)
+
+
+def _there(world: World, account: Account, one: Named) -> None:
+    members = account.members.get(one.role, {})
+    if not any(member.id == one.id for member in members.values()) and member_key(one.address, one.kind) not in members:
+        raise NoSuchMember(f"{one.address[:60]!r} is not on {one.role}")
+
+
 def _each(asked: Asked, change: Callable[[World, Account, Named], None]) -> bytes:
     """Change every member that is named. The first refusal is the answer when nothing could be done at all."""
     if markup.text(asked.payload, "serviceHandle/Type", SERVICE) != SERVICE:
@@ -147,4 +158,5 @@ OPERATIONS: dict[str, Operation] = {
     "FindMembership": find_membership,
     "AddMember": add_member,
     "DeleteMember": delete_member,
+    "UpdateMember": update_member,
 }

@@ -27,7 +27,8 @@ def _entry(asked: Asked, message: Message) -> markup.Xml:
 def metadata(asked: Asked) -> bytes:
     """The list, oldest first; sizes count CR LF line ends."""
     messages = asked.world.mail.messages(asked.me.address)
-    return oim.metadata([_entry(asked, one) for one in messages], sum(not one.read for one in messages))
+    entries, unread = [_entry(asked, one) for one in messages], sum(not one.read for one in messages)
+    return oim.metadata(entries, unread, escaped=asked.scene.mail_list_escaped)
 
 
 def message(asked: Asked) -> bytes:

@@ -23,7 +23,8 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
     `now()` is seconds since the epoch, `entropy(n)` gives n random bytes, `observed` is where the request came from,
     `secure` says that it came inside TLS, `crl()` is the lab's revocation list (DER). `settle()` writes what changed in
     the world and tells whoever must know. `sign_request(request, name)` turns a certificate request (DER) into a
-    certificate (DER) for that name, and raises ValueError for one that is none.
+    certificate (DER) for that name, and raises ValueError for one that is none. `mail_list_escaped`: GetMetadata gives
+    its document as text, which papyon alone expects (http.md 15).
     """
 
     now: Callable[[], float]
@@ -36,3 +37,4 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
     world: World
     settle: Callable[[], None]
     sign_request: Callable[[bytes, str], bytes]
+    mail_list_escaped: bool = False

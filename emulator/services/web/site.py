@@ -28,6 +28,7 @@ from emulator.services.web import (
     sqm,
     storage,
     tile,
+    whats_new,
 )
 from emulator.services.web.route import Route
 from emulator.services.web.scene import Scene
@@ -57,7 +58,10 @@ SERVICES: dict[str, tuple[Route, ...]] = {
     "contact-card": contact_card.ROUTES,
     "relay-voice-http": relay_voice.ROUTES,
 }
-EXTRA: dict[str, tuple[Route, ...]] = {"nexus": nexus.ROUTES}  # served without being a row of the table
+EXTRA: dict[str, tuple[Route, ...]] = {  # served without being a row of the table
+    "nexus": nexus.ROUTES,
+    "whats-new": whats_new.ROUTES,
+}
 
 _BY_RANK = sorted(
     ((name, route) for name, routes in (*SERVICES.items(), *EXTRA.items()) for route in routes),
