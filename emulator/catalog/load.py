@@ -14,7 +14,7 @@ from emulator.problems import BadInput
 
 T = TypeVar("T")
 
-FILES = ("features.toml", "endpoints.toml", "exchanges.toml", "hosts.toml", "outcomes.toml")
+FILES = ("features.toml", "endpoints.toml", "exchanges.toml", "hosts.toml", "outcomes.toml", "journeys.toml")
 
 
 class CatalogError(BadInput):
@@ -44,6 +44,10 @@ class _Outcomes(msgspec.Struct, forbid_unknown_fields=True):
     outcome: tuple[model.OutcomeRow, ...]
 
 
+class _Journeys(msgspec.Struct, forbid_unknown_fields=True):
+    journey: tuple[model.Journey, ...]
+
+
 @cache
 def load() -> model.Catalog:
     """The packaged catalog. Raises CatalogError when a file is malformed or rows contradict each other."""
@@ -61,6 +65,7 @@ def load() -> model.Catalog:
         leak=hosts.leak,
         ports=hosts.ports,
         outcomes=_decode(raw, "outcomes.toml", _Outcomes).outcome,
+        journeys=_decode(raw, "journeys.toml", _Journeys).journey,
         digest=sha256(b"\0".join(raw[name] for name in FILES)).hexdigest(),
     )
     _check(catalog, len(exchanges.exchange))
@@ -119,10 +124,45 @@ def _check(catalog: model.Catalog, exchange_count: int) -> None:
         raise CatalogError("outcomes.toml: the features differ from features.toml, or stand in another order")
     for row in catalog.outcomes:
         for need in (need for stage in row.stage for way in stage.way for need in way.needs):
-            name, _, spoken = need.removeprefix("all ").partition("/")
-            known = catalog.clause_by_id.get(name) if spoken else catalog.endpoint_by_id.get(name)
-            if known is None or (spoken and spoken.partition("@")[0] not in known.speaks):
+            if not _is_tested(catalog, need) and not _is_step(catalog, need):
                 raise CatalogError(f"outcomes.toml: {row.feature}: need {need!r} names nothing that is tested")
+    _check_journeys(catalog)
     for name in catalog.note.endpoints:
         if name not in catalog.endpoint_by_id:
             raise CatalogError(f"endpoints.toml: note: unknown endpoint {name!r}")
+
+
+def _is_tested(catalog: model.Catalog, need: str) -> bool:
+    """True for a row, or an exchange that a clause must carry."""
+    name, _, spoken = need.removeprefix("all ").partition("/")
+    known = catalog.clause_by_id.get(name) if spoken else catalog.endpoint_by_id.get(name)
+    return known is not None and (not spoken or spoken.partition("@")[0] in known.speaks)
+
+
+def _is_step(catalog: model.Catalog, need: str) -> bool:
+    """True for a journey's step, `session/chat`, or a step on one of its paths, `session/chat/gateway`."""
+    name, _, rest = need.partition("/")
+    step, _, spoken = rest.partition("/")
+    journey = catalog.journey_by_id.get(name)
+    found = next((one for one in journey.step if one.id == step), None) if journey is not None else None
+    if journey is None or found is None:
+        return False
+    return not spoken or spoken in {path.speaks for path in journey.paths(found)}
+
+
+def _check_journeys(catalog: model.Catalog) -> None:
+    for journey in catalog.journeys:
+        if journey.id in catalog.clause_by_id or journey.id in catalog.endpoint_by_id:
+            raise CatalogError(f"journeys.toml: {journey.id} is the id of a row")
+        before: list[str] = []
+        for step in journey.step:
+            where = f"journeys.toml: {journey.id}/{step.id}"
+            if bool(step.way) == bool(step.carried) or (step.carried and step.carried not in before):
+                raise CatalogError(f"{where}: give `way`, or `carried` with the id of an earlier step")
+            for path in step.way:
+                if path.speaks not in catalog.exchanges:
+                    raise CatalogError(f"{where}: speaks unknown exchange {path.speaks!r}")
+                for need in path.needs:
+                    if not _is_tested(catalog, need):
+                        raise CatalogError(f"{where}: need {need!r} names nothing that is tested")
+            before.append(step.id)

@@ -197,6 +197,39 @@ class OutcomeRow(msgspec.Struct, frozen=True):
     session: bool = True
 
 
+class Path(msgspec.Struct, frozen=True, kw_only=True):
+    """One path that a journey's step can take: open when its `needs` passed; `speaks` names the exchange."""
+
+    needs: tuple[str, ...]
+    speaks: str
+    by: str = ""
+
+
+class JourneyStep(msgspec.Struct, frozen=True, kw_only=True):
+    """One step of a journey. `carried`: the step whose path it rides on; `optional`: the journey goes on without it."""
+
+    id: str
+    title: Text
+    way: tuple[Path, ...] = ()
+    carried: str = ""
+    optional: bool = False
+
+
+class Journey(msgspec.Struct, frozen=True, kw_only=True):
+    """What a whole client does, in order."""
+
+    id: str
+    title: Text
+    about: str
+    step: tuple[JourneyStep, ...]
+
+    def paths(self, step: JourneyStep) -> tuple[Path, ...]:
+        """The paths of a step; those of the step that carries it where it has none of its own."""
+        if step.way:
+            return step.way
+        return next(other.way for other in self.step if other.id == step.carried)
+
+
 class Catalog(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """Everything documented. `digest` is a SHA-256 (hex) over the TOML files: both ends must hold the same."""
 
@@ -208,6 +241,7 @@ class Catalog(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     leak: LeakPorts
     ports: OwnPorts
     outcomes: tuple[OutcomeRow, ...]
+    journeys: tuple[Journey, ...]
     digest: str
 
     @cached_property
@@ -225,6 +259,16 @@ class Catalog(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     @cached_property
     def endpoint_by_id(self) -> dict[str, Endpoint]:
         return {endpoint.id: endpoint for endpoint in self.endpoints}
+
+    @cached_property
+    def journey_by_id(self) -> dict[str, Journey]:
+        return {journey.id: journey for journey in self.journeys}
+
+    def port_of(self, need: str) -> int:
+        """The port of the row that a need names; the low end of a range."""
+        row = need.removeprefix("all ").partition("/")[0]
+        endpoint = self.endpoint_by_id.get(row)
+        return endpoint.port if endpoint is not None else self.clause_by_id[row].low
 
     @cached_property
     def host_names(self) -> tuple[str, ...]:

@@ -18,9 +18,9 @@ from emulator.derive.tables import TABLES, Language, markdown
 @click.option("--format", "form", type=click.Choice(["table", "json", "markdown"]), default="table", show_default=True)
 @click.option("--language", type=click.Choice(["en", "pt"]), default="en", show_default=True)
 def command(tables: tuple[str, ...], form: str, language: Language) -> None:
-    """Print features with their port clauses, URLs, exchanges and fallbacks.
+    """Print features with their port clauses, URLs, exchanges, fallbacks and journeys.
 
-    TABLE is one of features, endpoints, exchanges, outcomes (default: all).
+    TABLE is one of features, endpoints, exchanges, outcomes, journeys (default: all).
     """
     with clear_errors():
         catalog = load()
@@ -63,6 +63,7 @@ def _plain(catalog: Catalog) -> dict[str, Any]:
         "note": msgspec.to_builtins(catalog.note),
         "exchanges": msgspec.to_builtins(catalog.exchanges),
         "outcomes": msgspec.to_builtins(catalog.outcomes),
+        "journeys": msgspec.to_builtins(catalog.journeys),
         "hosts": msgspec.to_builtins(catalog.hosts),
         "leak": msgspec.to_builtins(catalog.leak),
     }

@@ -63,11 +63,25 @@ def outcomes(catalog: Catalog, language: Language = "en") -> Rows:
     return head, rows
 
 
+def journeys(catalog: Catalog, language: Language = "en") -> Rows:
+    """What a whole client does after the flows, step by step, and the paths that it takes."""
+    head = ("journey", "step", "what" if language == "en" else "o quê", "path", "else", "optional")
+    rows: list[Sequence[str]] = []
+    for journey in catalog.journeys:
+        for step in journey.step:
+            paths = [" + ".join(path.needs) + (f" ({path.by})" if path.by else "") for path in step.way]
+            first, *others = paths or [f"that of {step.carried}"]
+            title = getattr(step.title, language)
+            rows.append((journey.id, step.id, title, first, " · ".join(others), "yes" if step.optional else ""))
+    return head, rows
+
+
 TABLES: dict[str, Callable[[Catalog, Language], Rows]] = {
     "features": features,
     "endpoints": endpoints,
     "exchanges": exchanges,
     "outcomes": outcomes,
+    "journeys": journeys,
 }
 
 

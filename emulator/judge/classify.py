@@ -18,6 +18,7 @@ from emulator.judge.far import (
     far_closed,
     far_error,
     half_open,
+    lost_on_the_way_out,
     proxy_headers,
     right_port,
 )
@@ -264,6 +265,13 @@ TABLE: tuple[Row, ...] = (
         "proxy.intercepted",
         "likely",
         lambda e: "something on the way accepted the connection; the far end never saw it",
+    ),
+    Row(
+        "later payload never arrived",
+        _all(_stage("exchange", "silence"), arrived, lost_on_the_way_out),
+        "blocked.drop.data",
+        "confirmed",
+        lambda e: "the connection worked, then what was sent did not arrive any more",
     ),
     Row(
         "answer lost",

@@ -63,6 +63,18 @@ def far_error(evidence: Evidence) -> str:
     return next((receipt.error for receipt in evidence.receipts if receipt.error), "")
 
 
+def lost_on_the_way_out(evidence: Evidence) -> bool:
+    """The connection worked, and then something that this end sent did not arrive: the far end is short of it."""
+    if evidence.near.exchanged:
+        own = [item for receipt in evidence.receipts for item in receipt.seen if item.request is not None]
+        return len(own) <= len(evidence.near.exchanged)
+    sent = evidence.near.sent
+    if sent is None:
+        return False
+    received = [receipt.received for receipt in evidence.receipts if receipt.received is not None]
+    return bool(received) and all(one.size < sent.size for one in received)
+
+
 def right_port(evidence: Evidence) -> bool:
     """It arrived on the port it was sent to."""
     return any(receipt.local.port == evidence.flow.port for receipt in evidence.receipts)
@@ -96,12 +108,14 @@ def digests(evidence: Evidence) -> Compared:
 
 
 def _by_exchange(evidence: Evidence) -> Compared:
-    """Every question must be known to the far end with the same answer; questions without a tag are not joined."""
+    """Every question must be known to the far end with the same answer; questions without a tag are not joined.
+
+    The near end's fact `anonymous` counts the first questions that carry none (a gateway session before its sign-in).
+    """
     seen = [(item.request, item.response) for item in evidence.seen if item.request is not None]
     if not seen:
         return Compared(False, False, False)
-    last = evidence.near.exchanged[-len(seen) :]
-    for pair in last:
+    for pair in evidence.near.exchanged[evidence.near.facts.get("anonymous", 0) :][-len(seen) :]:
         if (pair.request, pair.response) in seen:
             continue
         request_known = any(request == pair.request for request, _ in seen)

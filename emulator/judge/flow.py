@@ -7,13 +7,14 @@ from typing import Literal
 import msgspec
 
 Direction = Literal["outward"]
-RowKind = Literal["clause", "endpoint", "leak", "note"]
+RowKind = Literal["clause", "endpoint", "leak", "note", "journey"]
 
 
 class Flow(msgspec.Struct, frozen=True, kw_only=True):
     """One attempt: which row it proves, what is spoken, where to, which way, through what.
 
-    `id` is stable across runs with the same seed (`whiteboard-tcp-1503/t120`, `games-udp-1025-65535/trudp@1025`);
+    `id` is stable across runs with the same seed (`whiteboard-tcp-1503/t120`, `games-udp-1025-65535/trudp@1025`); that
+    of a journey's step is journey, step and the exchange of its path (`session/chat/gateway`, `#2`: second connection);
     `uid` is the 128-bit flow id in hex. `decides` is False for fixed ports of other clauses inside a range and for
     recorded extras: tested and shown, but no outcome rests on them.
     """
@@ -34,3 +35,12 @@ class Flow(msgspec.Struct, frozen=True, kw_only=True):
     tls: bool = False
     decides: bool = True
     emulated: bool = False
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The names by which an outcome's needs can mean this flow (outcomes.toml)."""
+        if self.row_kind == "journey":
+            whole = self.id.partition("#")[0]
+            return whole, whole.rpartition("/")[0]
+        key = f"{self.row}/{self.exchange}" if self.row_kind == "clause" else self.row
+        return key, f"{key}@{self.port}"

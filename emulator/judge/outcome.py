@@ -1,4 +1,4 @@
-"""What a person notices: outcomes of features from the verdicts of flows, by the catalog's stages and ways.
+"""What a person notices: outcomes of features from verdicts of flows and journeys, by the catalog's stages and ways.
 
 Pure and versioned; three-valued, because an undecided flow must not become a claim. Source: outcomes.md.
 """
@@ -15,10 +15,11 @@ from emulator.catalog.model import OutcomeRow, Stage, Way
 from emulator.judge.flow import Flow
 from emulator.judge.verdicts import Verdict
 
-OUTCOME_VERSION = 1
+OUTCOME_VERSION = 2
 
 Grade = Literal["works", "degraded", "broken", "not-tested"]
-Held = Literal["yes", "part", "no", "open"]
+# "unused": the journey took this step on another path, so no client goes here: lost, unless it is undecided why
+Held = Literal["yes", "part", "no", "open", "unused"]
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -62,9 +63,8 @@ class _Judge:
         self._by_feature: dict[str, list[Flow]] = {}
         for flow in flows:
             if flow.decides:
-                key = f"{flow.row}/{flow.exchange}" if flow.row_kind == "clause" else flow.row
-                self._by_need.setdefault(key, []).append(flow)
-                self._by_need.setdefault(f"{key}@{flow.port}", []).append(flow)
+                for need in flow.needs:
+                    self._by_need.setdefault(need, []).append(flow)
                 self._by_feature.setdefault(flow.feature, []).append(flow)
 
     def outcome(self, row: OutcomeRow, session: Outcome | None) -> Outcome:
@@ -83,7 +83,7 @@ class _Judge:
             return Outcome(row.feature, "broken", broken, failed=failed)
         undecided = [by for grade, by, _ in grades if grade == "not-tested"]
         if undecided:
-            return Outcome(row.feature, "not-tested", "; ".join(undecided), failed=failed)
+            return Outcome(row.feature, "not-tested", undecided[0], failed=failed)  # the others follow from it
         used = [by for grade, by, _ in grades if grade == "degraded"]
         emulated = any(own for _, _, own in grades)
         if used:
@@ -115,17 +115,18 @@ class _Judge:
 
     def _way(self, way: Way) -> _Need:
         needs = [self._need(text) for text in way.needs]
-        for held in ("no", "open", "part"):
+        for held in ("no", "open", "unused", "part"):
             found = next((need for need in needs if need.held == held), None)
             if found is not None:
-                return found
+                return found if held != "unused" else _Need("no", found.passed, found.total)
         return needs[0]
 
     def _need(self, text: str) -> _Need:
         whole = text.startswith("all ")
         flows = self._by_need.get(text.removeprefix("all "), [])
         if not flows:
-            return _Need("open")
+            elsewhere = text.count("/") == 2 and text.rpartition("/")[0] in self._by_need
+            return _Need("unused" if elsewhere else "open")
         verdicts = [self._verdicts.get(flow.id) for flow in flows]
         passed = sum(1 for verdict in verdicts if verdict is not None and verdict.passed)
         undecided = sum(1 for verdict in verdicts if verdict is None or not verdict.decided)

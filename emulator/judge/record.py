@@ -10,6 +10,8 @@ from typing import Literal
 import msgspec
 
 from emulator.judge.flow import Flow
+from emulator.judge.journey import JourneyRecord
+from emulator.judge.nat import NetworkType
 from emulator.judge.observation import Observation
 from emulator.judge.outcome import Outcome
 from emulator.judge.verdicts import Verdict
@@ -36,12 +38,12 @@ class Judged(msgspec.Struct, frozen=True):
 class Expectation(msgspec.Struct, frozen=True):
     """One thing that the scenario says, and whether it came true.
 
-    `id` is stable (`outcome/audio`, `flows/2/whiteboard-tcp-1503`); `wanted` and `got` are words for people; `flows`
-    are the ids that decided it, first the failing ones.
+    `id` is stable (`outcome/audio`, `journey/session`, `network/messenger`, `flows/2/whiteboard-tcp-1503`); `wanted`
+    and `got` are words for people; `flows` are the ids that decided it, first the failing ones.
     """
 
     id: str
-    kind: Literal["outcome", "flows"]
+    kind: Literal["outcome", "journey", "network", "flows"]
     subject: str
     wanted: str
     got: str
@@ -53,7 +55,8 @@ class PassRecord(msgspec.Struct, frozen=True, kw_only=True):
     """One pass of a scenario. Times: `started` seconds since the epoch, `seconds` a duration.
 
     `control`: "up", "absent" or "lost"; `problem` says why it is not up. `checks` are the far end's dials of itself,
-    before and after. `proxy` never holds credentials.
+    before and after. `proxy` never holds credentials. `network`: what kind of network stands between, None when it was
+    not looked at.
     """
 
     scenario: str
@@ -78,6 +81,8 @@ class PassRecord(msgspec.Struct, frozen=True, kw_only=True):
     outcomes: tuple[Outcome, ...]
     expectations: tuple[Expectation, ...]
     notes: tuple[str, ...] = ()
+    journeys: tuple[JourneyRecord, ...] = ()
+    network: NetworkType | None = None
 
     @property
     def id(self) -> str:

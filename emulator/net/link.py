@@ -60,11 +60,11 @@ class Link(protocol.Protocol):
         conversation: Conversation[T] = Conversation(talk)
         self._conversation = conversation
         unread, self._unread = self._unread, b""
-        self._write(conversation.start())
+        self.send(conversation.start())
         if unread and not conversation.finished:
-            self._write(conversation.feed(unread))
+            self.send(conversation.feed(unread))
         if self.ended and not conversation.finished:
-            self._write(conversation.end())
+            self.send(conversation.end())
         if not conversation.finished:
             if self.ended:
                 raise self.ended
@@ -77,6 +77,13 @@ class Link(protocol.Protocol):
                 raise self.ended
             raise conversation.error
         return conversation
+
+    def send(self, data: bytes) -> None:
+        """Put bytes on the wire beside what a talk sends; nothing happens once the stream has ended."""
+        if data and self.ended is None:
+            self.sent.add(data)
+            assert self.transport is not None
+            self.transport.write(data)
 
     async def start_tls(self, context: SSL.Context, server_name: str) -> None:
         """Begin TLS as a client. Raises LinkEnded("tls" or as the stream ended) when the handshake fails."""
@@ -125,7 +132,7 @@ class Link(protocol.Protocol):
         if conversation is None or conversation.finished:
             self._unread += data
             return
-        self._write(conversation.feed(data))
+        self.send(conversation.feed(data))
         self._finish(conversation)
 
     def connectionLost(self, reason: Failure = protocol.connectionDone) -> None:
@@ -154,12 +161,6 @@ class Link(protocol.Protocol):
     def _finish(self, conversation: Conversation[Any]) -> None:
         if conversation.finished and self._waiting is not None and not self._waiting.called:
             self._waiting.callback(None)
-
-    def _write(self, data: bytes) -> None:
-        if data and self.ended is None:
-            self.sent.add(data)
-            assert self.transport is not None
-            self.transport.write(data)
 
 
 @implementer(interfaces.IOpenSSLClientConnectionCreator)

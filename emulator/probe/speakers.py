@@ -110,7 +110,7 @@ def _recorded(
         while True:
             response = yield request
             recorder.http_status = response.status
-            if _from_proxy(response, attempt):
+            if from_proxy(response, attempt):
                 dialogue.close()
                 raise Refused(f"the proxy answered {response.status}", status=response.status, proxy=True)
             if response.status == 407:
@@ -124,7 +124,8 @@ def _recorded(
         raise Refused(str(differs), status=recorder.http_status) from differs
 
 
-def _from_proxy(response: http.Response, attempt: StreamAttempt) -> bool:
+def from_proxy(response: http.Response, attempt: StreamAttempt) -> bool:
+    """True when the proxy gave this answer itself."""
     through_proxy = bool(attempt.flow.via) and not attempt.flow.tls
     return through_proxy and response.status in PROXY_REFUSALS and response.header("Server") != OUR_SERVER
 

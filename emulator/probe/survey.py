@@ -34,6 +34,7 @@ QUIET_ROUNDS = 3  # looks without news; longer than the far end's watch for half
 AT_ONCE = 2_000  # flows in flight; the kernel's limit on open files is far above
 
 Progress = Callable[[int, int], None]
+Seen = tuple[Flow, Observation, bytes]  # a flow, what was seen of it, its tag
 
 
 class Surveyed(msgspec.Struct, frozen=True):
@@ -60,10 +61,14 @@ class Surveyed(msgspec.Struct, frozen=True):
         return self.control
 
 
+Afterwards = Callable[[Surveyed], Coroutine[Any, Any, list[Seen]]]
+
+
 class Survey:
     """One survey. `control` is None when the control channel was never up.
 
-    `closed` are ids of flows to where the far end cannot listen, and why: they are not tried.
+    `closed` are ids of flows to where the far end cannot listen, and why: they are not tried. `afterwards` is called
+    with what was found when all flows have ended; the flows that it makes then (journeys) join the others.
     """
 
     def __init__(
@@ -75,6 +80,7 @@ class Survey:
         run: str,
         progress: Progress,
         closed: Mapping[str, str],
+        afterwards: Afterwards,
     ) -> None:
         self._place = place
         self._catalog = catalog
@@ -83,6 +89,7 @@ class Survey:
         self._run = run
         self._progress = progress
         self._closed = closed
+        self._afterwards = afterwards
         self._observations: dict[str, Observation] = {}
         self._receipts: dict[int, Receipt] = {}
         self._tags: dict[str, bytes] = {}
@@ -101,10 +108,17 @@ class Survey:
         heartbeat = Deferred.fromCoroutine(self._heartbeat())
         await self._try_all()
         await self._twins()
+        await self._settle()
+        if not self._stopped:
+            for flow, observation, tag in await self._afterwards(self._found(started, before)):
+                self._flows = (*self._flows, flow)
+                self._observations[flow.id], self._tags[flow.id] = observation, tag
         self._running = False
         await heartbeat
         await self._settle()
-        after = await self._selfcheck()
+        return msgspec.structs.replace(self._found(started, before), after=await self._selfcheck())
+
+    def _found(self, started: float, before: tuple[Check, ...]) -> Surveyed:
         return Surveyed(
             self._flows,
             {flow.id: self._observation(flow) for flow in self._flows},
@@ -113,7 +127,7 @@ class Survey:
             self._state,
             self._problem,
             before,
-            after,
+            (),
             self._place.clock() - started,
             self._last_good,
         )

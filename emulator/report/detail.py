@@ -16,6 +16,7 @@ from emulator.catalog import Catalog
 from emulator.catalog.model import Clause, Endpoint
 from emulator.judge.outcome import Outcome
 from emulator.judge.record import PassRecord
+from emulator.report.journeys import show_journeys
 from emulator.report.matrix import STYLE
 from emulator.report.summary import RowSummary, Stop, rows, stops
 from emulator.report.words import (
@@ -43,6 +44,7 @@ def show_pass(record: PassRecord, catalog: Catalog, console: Console) -> None:
     console.print(Padding(Text(_circumstances(record), "dim"), (0, 0, 1, 2)))
     for outcome in record.outcomes:
         _feature(outcome, summaries, catalog, console, marks, states)
+    show_journeys(record, catalog, console)
     _urls(record, summaries, catalog, console, states)
     _legend(record, console)
     if record.problem:

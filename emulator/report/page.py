@@ -8,12 +8,13 @@ import msgspec
 
 from emulator.catalog import Catalog
 from emulator.catalog.model import Clause, Endpoint, Feature
+from emulator.judge.journey import JourneyRecord, StepRecord
 from emulator.judge.outcome import Outcome
 from emulator.judge.record import Expectation, Judged, PassRecord, RunRecord
 from emulator.report.drawing import Drawing, Strip, drawing, strip
 from emulator.report.evidence import evidence
 from emulator.report.summary import RowSummary, Stop, rows, stops
-from emulator.report.words import EXIT_WORD, MARK, sentence, whose
+from emulator.report.words import EXIT_WORD, MARK, journey_grade, sentence, step_title, whose
 
 UNTRIED = "not tried"
 
@@ -63,6 +64,25 @@ class LeakView(msgspec.Struct, frozen=True):
     device: str
 
 
+class StepView(msgspec.Struct, frozen=True):
+    """A step of a journey, with the verdicts of the flows that it made and of those that it cites."""
+
+    step: StepRecord
+    title: str
+    verdicts: tuple[Judged, ...]
+
+
+class JourneyView(msgspec.Struct, frozen=True):
+    """A journey in one pass."""
+
+    journey: JourneyRecord
+    title: str
+    about: str
+    mark: str
+    grade: str
+    steps: tuple[StepView, ...]
+
+
 class PassView(msgspec.Struct, frozen=True):
     """One pass: everything of its section."""
 
@@ -77,6 +97,7 @@ class PassView(msgspec.Struct, frozen=True):
     stops: tuple[Stop, ...]
     features: tuple[FeatureView, ...]
     urls: tuple[UrlView, ...]
+    journeys: tuple[JourneyView, ...]
     note: tuple[NoteFlow, ...]
     leaks: tuple[LeakView, ...]
     expectations: tuple[Expectation, ...]
@@ -133,11 +154,33 @@ def _pass(record: PassRecord, catalog: Catalog, number: int) -> PassView:
             for outcome in record.outcomes
         ),
         urls=tuple(UrlView(endpoint, summaries.get(endpoint.id)) for endpoint in catalog.endpoints),
+        journeys=tuple(_journey(journey, record, catalog) for journey in record.journeys),
         note=tuple(NoteFlow(item, whose(item)) for item in record.judged if item.flow.agent == catalog.note.agent),
         leaks=tuple(LeakView(item, whose(item)) for item in record.judged if item.flow.row_kind == "leak"),
         expectations=tuple(sorted(record.expectations, key=lambda item: _ORDER[item.state])),
         checks=_checks(record),
         evidence=evidence(record, catalog),
+    )
+
+
+def _journey(journey: JourneyRecord, record: PassRecord, catalog: Catalog) -> JourneyView:
+    known = catalog.journey_by_id.get(journey.id)
+    judged = {item.flow.id: item for item in record.judged}
+    grade = journey_grade(journey)
+    return JourneyView(
+        journey,
+        known.title.en if known is not None else journey.id,
+        known.about if known is not None else "",
+        MARK[grade],
+        grade,
+        tuple(
+            StepView(
+                step,
+                step_title(catalog, journey.id, step.id),
+                tuple(judged[name] for name in (*step.failed, *step.flows) if name in judged),
+            )
+            for step in journey.steps
+        ),
     )
 
 

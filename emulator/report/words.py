@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from emulator.catalog import Catalog
+from emulator.judge.journey import JourneyRecord
 from emulator.judge.record import Judged, RunRecord
 from emulator.judge.verdicts import MEANING
 
@@ -18,6 +19,9 @@ ASCII_MARK = {"works": "W", "degraded": "D", "broken": "B", "not-tested": "?"}
 STATE_MARK = {"pass": "✓", "part": "◐", "stop": "✕", "open": "?"}
 ASCII_STATE_MARK = {"pass": "+", "part": "~", "stop": "x", "open": "?"}
 STATE_WORD = {"pass": "passes", "part": "passes in part", "stop": "stopped", "open": "undecided"}
+JOURNEY_GRADE = {"done": "works", "broken": "broken", "not-run": "not-tested"}  # whose mark and style they share
+STEP_STATE = {"done": "pass", "failed": "stop", "not-run": "open"}
+STEP_WORD = {"done": "done", "failed": "failed", "not-run": "not run"}
 MET_MARK = {"met": "✓", "not-met": "✕", "undecided": "?", "error": "!"}
 MET_WORD = {"met": "met", "not-met": "not met", "undecided": "undecided", "error": "error"}
 
@@ -40,6 +44,17 @@ DIRECTION = (
     'Every flow was opened from inside to outside: "out" is what the client sends, "back" is the answer to it. '
     "Connections opened from outside were not tested."
 )
+
+
+def journey_grade(journey: JourneyRecord) -> str:
+    """The grade whose mark a journey shares: one that needed a fallback is degraded."""
+    return "degraded" if journey.state == "done" and journey.by else JOURNEY_GRADE[journey.state]
+
+
+def step_title(catalog: Catalog, journey: str, step: str) -> str:
+    """A step's title in English; its id where the catalog has become another."""
+    known = catalog.journey_by_id.get(journey)
+    return next((one.title.en for one in known.step if one.id == step), step) if known is not None else step
 
 
 class Stopped(msgspec.Struct, frozen=True):

@@ -9,17 +9,20 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
+from twisted.internet.defer import Deferred
 
 from emulator.catalog import Catalog
-from emulator.judge import classify, evidence, outcome
+from emulator.judge import classify, evidence, journey, nat, outcome
 from emulator.judge.flow import Flow
 from emulator.judge.record import Judged, PassRecord
 from emulator.judge.verdicts import Verdict
 from emulator.pki.tls import client_context
 from emulator.probe.control import Control, ControlLost
+from emulator.probe.detection import Detection
+from emulator.probe.journeys import Journeys
 from emulator.probe.place import Place, Proxy
 from emulator.probe.plan import plan
-from emulator.probe.survey import Progress, Survey, Surveyed
+from emulator.probe.survey import Progress, Seen, Survey, Surveyed
 from emulator.scenario.expect import expectations
 from emulator.scenario.model import Pass, Scenario
 from emulator.wire.control import Listener, RunStart
@@ -59,6 +62,8 @@ class Runner:
         self._entropy = entropy
         self._progress = progress
         self._survey: Survey | None = None
+        self._journeys: Journeys | None = None
+        self._detection: Detection | None = None
         self.stopped = ""
 
     def stop(self, why: str) -> None:
@@ -66,6 +71,10 @@ class Runner:
         self.stopped = why
         if self._survey is not None:
             self._survey.stop(why)
+        if self._journeys is not None:
+            self._journeys.stop(why)
+        if self._detection is not None:
+            self._detection.stop(why)
 
     async def run(self, scenario: Scenario, wanted: Pass, options: Options) -> PassRecord:
         """One pass. Raises ControlRefused when the emulator refuses us (wrong token, wrong pin)."""
@@ -110,16 +119,32 @@ class Runner:
         finally:
             if control is None:
                 channel.close()
-        self._survey = Survey(place, self._catalog, flows, control, run, self._progress, closed)
+        journeys = self._journeys = Journeys(place, self._catalog, credentials=credentials)
+
+        detection = self._detection = Detection(place)
+
+        async def afterwards(found: Surveyed) -> list[Seen]:
+            verdicts = {item.flow.id: item.verdict for item in judge(found, watched=watched)}
+            looking = Deferred.fromCoroutine(detection.run(found.flows, found.observations))
+            try:
+                return await journeys.run(found.flows, verdicts)
+            finally:
+                await looking
+
+        self._survey = Survey(place, self._catalog, flows, control, run, self._progress, closed, afterwards)
         if self.stopped:  # while the control channel was opened
             self._survey.stop(self.stopped)
         try:
             surveyed = await self._survey.run()
         finally:
-            self._survey = None
+            self._survey = self._journeys = self._detection = None
             if control is not None:
                 control.close()
-        return self._record(scenario, wanted, options, started, surveyed, problem, tuple(notes), watched=watched)
+        judged = judge(surveyed, watched=watched)
+        network = nat.judge(detection.seen) if detection.seen is not None else None
+        return self._record(
+            scenario, wanted, options, started, surveyed, judged, journeys.records, network, problem, tuple(notes)
+        )
 
     def _record(
         self,
@@ -128,14 +153,15 @@ class Runner:
         options: Options,
         started: float,
         surveyed: Surveyed,
+        judged: tuple[Judged, ...],
+        journeys: tuple[journey.JourneyRecord, ...],
+        network: nat.NetworkType | None,
         problem: str,
         notes: tuple[str, ...],
-        *,
-        watched: bool,
     ) -> PassRecord:
-        judged = judge(surveyed, watched=watched)
         verdicts = {item.flow.id: item.verdict for item in judged}
         outcomes = outcome.evaluate(self._catalog, surveyed.flows, verdicts)
+        taken = tuple(journey.settled(one, verdicts) for one in journeys)
         return PassRecord(
             scenario=scenario.id,
             title=scenario.title.en,
@@ -157,7 +183,9 @@ class Runner:
             judged=judged,
             receipts=tuple(sorted(_used(surveyed, judged), key=lambda receipt: receipt.id)),
             outcomes=outcomes,
-            expectations=expectations(wanted, self._catalog, surveyed.flows, verdicts, outcomes),
+            journeys=taken,
+            network=network,
+            expectations=expectations(wanted, self._catalog, surveyed.flows, verdicts, outcomes, taken, network),
             notes=notes,
         )
 

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from emulator.catalog import Catalog
 from emulator.judge.flow import Flow
+from emulator.judge.journey import JourneyRecord
+from emulator.judge.nat import NetworkType
 from emulator.judge.outcome import Outcome
 from emulator.judge.record import Expectation, State
 from emulator.judge.verdicts import Verdict
@@ -13,10 +15,44 @@ from emulator.scenario.model import Pass, Rule, matches
 
 
 def expectations(
-    wanted: Pass, catalog: Catalog, flows: Sequence[Flow], verdicts: Mapping[str, Verdict], outcomes: Sequence[Outcome]
+    wanted: Pass,
+    catalog: Catalog,
+    flows: Sequence[Flow],
+    verdicts: Mapping[str, Verdict],
+    outcomes: Sequence[Outcome],
+    journeys: Sequence[JourneyRecord] = (),
+    network: NetworkType | None = None,
 ) -> tuple[Expectation, ...]:
-    """Every expectation of a pass: one per outcome, one per rule and row. What no rule names is not judged."""
-    return (*_outcomes(wanted, outcomes), *_flows(wanted, catalog, flows, verdicts))
+    """Every expectation of a pass: one per outcome, journey, word for the network, and rule and row.
+
+    What no rule names is not judged.
+    """
+    return (
+        *_outcomes(wanted, outcomes),
+        *_journeys(wanted, journeys),
+        *_network(wanted, network),
+        *_flows(wanted, catalog, flows, verdicts),
+    )
+
+
+def _journeys(wanted: Pass, journeys: Sequence[JourneyRecord]) -> Iterator[Expectation]:
+    by_id = {journey.id: journey for journey in journeys}
+    for name, expected in wanted.journeys.items():
+        got = by_id.get(name) or JourneyRecord(id=name, state="not-run")
+        words = f"{expected.state} ({expected.by})" if expected.by else expected.state
+        same = got.state == expected.state and expected.by in (None, got.by)
+        state: State = "met" if same else "undecided" if got.state == "not-run" else "not-met"
+        failed = (flow for step in got.steps if step.state == "failed" for flow in (*step.flows, *step.failed))
+        yield Expectation(f"journey/{name}", "journey", name, words, got.words, state, tuple(failed))
+
+
+def _network(wanted: Pass, network: NetworkType | None) -> Iterator[Expectation]:
+    looked = network is not None and network.seen.echo is not None and not network.seen.echo.cut_short
+    for name in wanted.network.__struct_fields__:
+        expected, got = getattr(wanted.network, name), str(getattr(network, name, "")) or "not looked at"
+        if expected:
+            state: State = "met" if got == expected else "not-met" if looked else "undecided"
+            yield Expectation(f"network/{name}", "network", name, expected, got, state)
 
 
 def _outcomes(wanted: Pass, outcomes: Sequence[Outcome]) -> Iterator[Expectation]:

@@ -32,7 +32,7 @@ class Ports(msgspec.Struct, frozen=True):
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
-    """What must become of some flows. `rows`: ids of clauses, endpoints or features, `leak`, `note`, or `*`.
+    """What must become of some flows. `rows`: ids of clauses, endpoints, features or journeys, `leak`, `note`, or `*`.
 
     All other conditions that are given must hold as well. `how`: the verdicts that count as stopped in the right way;
     empty means any that is decided and not `pass`.
@@ -55,17 +55,37 @@ class Expected(msgspec.Struct, frozen=True):
     by: str = ""
 
 
+class ExpectedJourney(msgspec.Struct, frozen=True):
+    """What must become of a journey. `by`: the fallbacks that it must use; None accepts any, "" wants none."""
+
+    state: Literal["done", "broken"]
+    by: str | None = None
+
+
+class ExpectedNetwork(msgspec.Struct, frozen=True, kw_only=True):
+    """What kind of network must be found. "" accepts anything; the words are those of `judge.nat`."""
+
+    messenger: str = ""
+    tcp: str = ""
+    classic: str = ""
+    mapping: str = ""
+    filtering: str = ""
+
+
 class Pass(msgspec.Struct, frozen=True, kw_only=True):
     """One go through all flows, and what it must yield.
 
-    `proxy`: squid file beside the scenario, "" for none. `outcomes` by feature, in the file's order. Of `flows` the
-    first rule that matches a flow speaks of it. Features and flows that nothing speaks of are reported, not judged.
+    `proxy`: squid file beside the scenario, "" for none. `outcomes` by feature, `journeys` by id, in the file's order.
+    Of `flows` the first rule that matches a flow speaks of it. Features, journeys and flows that nothing speaks of are
+    reported, not judged.
     """
 
     id: str
     proxy: str = ""
     credentials: Credentials = "none"
     outcomes: dict[str, Expected] = {}
+    journeys: dict[str, ExpectedJourney] = {}
+    network: ExpectedNetwork = ExpectedNetwork()
     flows: tuple[Rule, ...] = ()
 
 

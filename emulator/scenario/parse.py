@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
 from emulator.catalog import Catalog
 from emulator.catalog.model import Text, Transport
+from emulator.judge.nat import CLASSIC_TYPES, CONN_TYPES, FILTERINGS, MAPPINGS
 from emulator.judge.verdicts import VERDICTS
 from emulator.problems import BadInput
 from emulator.scenario.model import (
@@ -19,6 +20,8 @@ from emulator.scenario.model import (
     NOTE,
     Credentials,
     Expected,
+    ExpectedJourney,
+    ExpectedNetwork,
     Grade,
     Must,
     Parity,
@@ -30,6 +33,14 @@ from emulator.scenario.model import (
 )
 
 T = TypeVar("T")
+
+NETWORK_WORDS: dict[str, tuple[str, ...]] = {
+    "messenger": CONN_TYPES,
+    "tcp": CONN_TYPES,
+    "classic": CLASSIC_TYPES,
+    "mapping": MAPPINGS,
+    "filtering": FILTERINGS,
+}
 
 
 class ScenarioError(BadInput):
@@ -52,8 +63,15 @@ class _Outcome(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     by: str = ""
 
 
+class _Journey(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    state: Literal["done", "broken"] = msgspec.field(name="is")
+    by: str | None = None
+
+
 class _Expect(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     outcomes: dict[str, Any] = {}
+    journeys: dict[str, Any] = {}
+    network: dict[str, str] = {}
     flows: tuple[_Rule, ...] = ()
 
 
@@ -86,8 +104,11 @@ def parse(text: str, path: Path, catalog: Catalog) -> Scenario:
 class _Reader:
     def __init__(self, path: Path, catalog: Catalog) -> None:
         self._path = path
+        self._catalog = catalog
         self._features = tuple(catalog.feature_by_id)
-        self._rows = (EVERYTHING, LEAK, NOTE, *catalog.clause_by_id, *catalog.endpoint_by_id, *self._features)
+        self._journeys = tuple(catalog.journey_by_id)
+        rows = (*catalog.clause_by_id, *catalog.endpoint_by_id, *self._features, *self._journeys)
+        self._rows = (EVERYTHING, LEAK, NOTE, *rows)
         self._labels = _labels(catalog)
 
     def scenario(self, text: str) -> Scenario:
@@ -135,7 +156,40 @@ class _Reader:
             name: self._outcome(name, outcome, f"{key}expect.outcomes.{name}")
             for name, outcome in wanted.outcomes.items()
         }
-        return Pass(id=raw.id, proxy=raw.proxy, credentials=raw.credentials, outcomes=outcomes, flows=flows)
+        journeys = {
+            name: self._journey(name, journey, f"{key}expect.journeys.{name}")
+            for name, journey in wanted.journeys.items()
+        }
+        return Pass(
+            id=raw.id,
+            proxy=raw.proxy,
+            credentials=raw.credentials,
+            outcomes=outcomes,
+            journeys=journeys,
+            network=self._network(wanted.network, f"{key}expect.network"),
+            flows=flows,
+        )
+
+    def _network(self, raw: dict[str, str], key: str) -> ExpectedNetwork:
+        for name, word in raw.items():
+            self._known(key, name, NETWORK_WORDS, "key")
+            self._known(f"{key}.{name}", word, NETWORK_WORDS[name], "word")
+        return ExpectedNetwork(**raw)
+
+    def _journey(self, name: str, raw: object, key: str) -> ExpectedJourney:
+        self._known(key, name, self._journeys, "journey")
+        try:
+            table = msgspec.convert({"is": raw} if isinstance(raw, str) else raw, _Journey)
+        except msgspec.ValidationError as error:
+            raise self._error(key, str(error), 'write "done", "broken", or { is = "done", by = "gateway" }') from error
+        journey = self._catalog.journey_by_id[name]
+        labels = [path.by for step in journey.step for path in step.way if path.by]
+        if table.state == "broken":
+            labels = [step.id for step in journey.step]
+        for piece in (table.by or "").split(", "):
+            if piece:
+                self._known(f"{key}.by", piece, labels, "step" if table.state == "broken" else "path")
+        return ExpectedJourney(table.state, table.by)
 
     def _outcome(self, feature: str, raw: object, key: str) -> Expected:
         self._known(key, feature, self._features, "feature")

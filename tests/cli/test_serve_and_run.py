@@ -32,6 +32,9 @@ def run(runs: Runs, served: Serve, tmp_path_factory: pytest.TempPathFactory) -> 
     return done
 
 
+EXPECTED = 12 + 57 + 2 + 2  # outcomes, one per documented row, journeys, and one for the flows of each journey
+
+
 def unmet(record: Any) -> list[Any]:
     """What to look at when a run is not as expected."""
     (one,) = record["passes"]
@@ -44,7 +47,7 @@ def unmet(record: Any) -> list[Any]:
 def test_open_is_as_expected_from_end_to_end(run: Any) -> None:
     (one,) = run.record["passes"]
     states = [expectation["state"] for expectation in one["expectations"]]
-    assert len(states) == 12 + 57  # outcomes, and one per documented row
+    assert len(states) == EXPECTED
     assert set(states) == {"met"}
     assert {outcome["outcome"] for outcome in one["outcomes"]} == {"works"}
     assert (one["control"], one["problem"]) == ("up", "")
@@ -68,9 +71,9 @@ def test_the_far_ends_own_dials_succeed(run: Any) -> None:
 def test_junit_is_one_case_per_expectation(run: Any) -> None:
     suite = ElementTree.parse(run.place / "junit.xml").getroot()
     cases = list(suite.iter("testcase"))
-    assert len(cases) == 69
+    assert len(cases) == EXPECTED
     assert not [case for case in cases if len(case) and case[0].tag in ("failure", "error", "skipped")]
-    assert len({(case.get("classname"), case.get("name")) for case in cases}) == 69
+    assert len({(case.get("classname"), case.get("name")) for case in cases}) == EXPECTED
 
 
 def test_the_seed_replays_the_ports(runs: Runs, served: Serve, run: Any, tmp_path: Path) -> None:

@@ -178,6 +178,30 @@ GOLDEN: list[tuple[str, str, str, Evidence]] = [
         evidence(near("exchange", "silence")),
     ),
     (
+        "later payload never arrived",
+        "blocked.drop.data",
+        "confirmed",
+        evidence(near("exchange", "silence"), receipt(received=digest(QUESTION[:3]), state="open", end="")),
+    ),
+    (
+        "later payload never arrived",
+        "blocked.drop.data",
+        "confirmed",
+        evidence(
+            near("exchange", "silence", exchanged=(pair(),)),
+            receipt(seen=(Seen("msnp", TAG, 0.5, {}, digest(QUESTION), digest(ANSWER)),), state="open", end=""),
+        ),
+    ),
+    (
+        "answer lost",
+        "blocked.drop.return",
+        "confirmed",
+        evidence(
+            near("exchange", "silence", exchanged=(pair(),)),
+            receipt(seen=(Seen("msnp", TAG, 0.5, {}, digest(QUESTION), digest(ANSWER)),) * 2, state="open", end=""),
+        ),
+    ),
+    (
         "answer lost",
         "blocked.drop.return",
         "confirmed",

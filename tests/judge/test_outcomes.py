@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 import pytest
+from journeys_made import travelled
 
 from emulator.catalog import load
 from emulator.judge.flow import Flow
@@ -18,14 +19,18 @@ Picks = Callable[[Flow], bool]
 
 
 def outcomes(
-    stopped: Picks, undecided: Picks = lambda flow: False, flows: Iterable[Flow] = FLOWS
+    stopped: Picks,
+    undecided: Picks = lambda flow: False,
+    flows: Iterable[Flow] = FLOWS,
+    failing: frozenset[str] = frozenset(),
 ) -> dict[str, Outcome]:
-    """Outcomes by feature when these flows are stopped, those undecided, and all others pass."""
+    """Outcomes by feature when these flows are stopped, those undecided, these steps fail, and all others pass."""
     flows = tuple(flows)
     verdicts = {}
     for flow in flows:
         name = "unknown" if undecided(flow) else "blocked.drop.outbound" if stopped(flow) else "pass"
         verdicts[flow.id] = Verdict(flow.id, name, "confirmed")
+    flows, verdicts, _ = travelled(CATALOG, flows, verdicts, failing=failing)
     return {outcome.feature: outcome for outcome in evaluate(CATALOG, flows, verdicts)}
 
 
@@ -64,7 +69,7 @@ WAYS: list[tuple[str, Picks, str]] = [
     (
         "sign-in",
         rows("login-https", "contacts", "msnp"),
-        "degraded (ticket over HTTP, contacts over 80, gateway)",
+        "degraded (ticket over HTTP, gateway, contacts over 80)",
     ),
     ("sign-in", rows("config", "storage-https", "storage-http", "crl"), "works"),
     ("sign-in", rows("sign-in-tcp-80/msnp", "sign-in-tcp-443/msnp"), "works"),
@@ -122,6 +127,7 @@ WAYS: list[tuple[str, Picks, str]] = [
             "file-transfer-udp-1025-65535",
             "file-transfer-tcp-1863",
             "file-transfer-tcp-443",
+            "msnp",
         ),
         "degraded (gateway)",
     ),
@@ -138,7 +144,7 @@ WAYS: list[tuple[str, Picks, str]] = [
     ),
     ("file-transfer-legacy", to("tcp", 6900), "degraded (fewer at a time)"),
     ("file-transfer-legacy", to("tcp", 6891), "broken (6891 is stopped: clients start there)"),
-    ("sharing-folders", rows("sharing-folders-tcp-1863"), "degraded (gateway)"),
+    ("sharing-folders", rows("sharing-folders-tcp-1863", "msnp"), "degraded (gateway)"),
     ("sharing-folders", either(rows("sharing-folders-tcp-1863", "gateway")), "broken (no signalling)"),
     ("sharing-folders", rows("login-https"), "broken (no certificate)"),
     ("sharing-folders", rows("sharing-folders-tcp-1025-65535"), "degraded (UDP)"),
@@ -149,7 +155,7 @@ WAYS: list[tuple[str, Picks, str]] = [
     ),
     (
         "sharing-folders",
-        rows("sharing-folders-tcp-1025-65535", "sharing-folders-udp-1025-65535", "sharing-folders-tcp-1863"),
+        rows("sharing-folders-tcp-1025-65535", "sharing-folders-udp-1025-65535", "sharing-folders-tcp-1863", "msnp"),
         "broken (no path for the data)",
     ),
     ("whiteboard", rows("whiteboard-tcp-1503"), "broken (no T.120 connection)"),
@@ -167,7 +173,8 @@ WAYS: list[tuple[str, Picks, str]] = [
     ("games", rows("appdirectory"), "broken (no directory)"),
     ("games", rows("games-tcp-1025-65535"), "degraded (UDP)"),
     ("games", rows("games-tcp-1025-65535", "games-udp-1025-65535"), "degraded (switchboard only)"),
-    ("games", rows("games-tcp-1863"), "degraded (gateway)"),
+    ("games", rows("games-tcp-1863", "msnp"), "degraded (gateway)"),
+    ("games", rows("games-tcp-1863"), "broken (no session)"),  # who is signed in on 1863 does not go to the gateway
     ("games", rows("games-tcp-1863", "gateway"), "broken (no session)"),
     ("games", rows("images", "games-tcp-443", "games-tcp-80"), "works"),
 ]
@@ -178,8 +185,28 @@ def test_ways(feature: str, stopped: Picks, expected: str) -> None:
     assert words(outcomes(stopped), feature) == expected
 
 
+# feature, which steps of the journey fail although their paths carried a flow, the words
+STEPS: list[tuple[str, frozenset[str], str]] = [
+    ("sign-in", frozenset({"session/ticket/rst"}), "degraded (ticket over HTTP)"),
+    ("sign-in", frozenset({"session/ticket/rst", "session/ticket/login-http"}), "broken (no ticket)"),
+    ("sign-in", frozenset({"session/sign-in/msnp"}), "degraded (gateway)"),
+    ("sign-in", frozenset({"session/membership/contacts"}), "degraded (contacts over 80)"),
+    ("sign-in", frozenset({"session/address-book/contacts"}), "broken (no contacts)"),
+    ("sign-in", frozenset({"session/presence/msnp"}), "broken (everybody looks offline)"),
+    ("sign-in", frozenset({"session/chat/msnp"}), "broken (messages do not arrive)"),
+    ("sign-in", frozenset({"session/file/msnp", "session/leave-message/oim-store"}), "works"),
+    ("sign-in", frozenset({"legacy-session/sign-in/msnp"}), "works"),
+    ("games", frozenset({"session/sign-in/msnp"}), "works"),
+]
+
+
+@pytest.mark.parametrize(("feature", "failing", "expected"), STEPS, ids=[f"{f}-{w}" for f, _, w in STEPS])
+def test_a_step_that_fails_has_the_last_word(feature: str, failing: frozenset[str], expected: str) -> None:
+    assert words(outcomes(lambda flow: False, failing=failing), feature) == expected
+
+
 def test_every_label_of_the_catalog_is_reached() -> None:
-    reached = {(feature, expected) for feature, _, expected in WAYS}
+    reached = {(feature, expected) for feature, _, expected in (*WAYS, *STEPS)}
     for row in CATALOG.outcomes:
         for stage in row.stage:
             assert (row.feature, f"broken ({stage.broken})") in reached

@@ -16,6 +16,7 @@ from emulator.judge.verdicts import Verdict
 from emulator.probe.plan import plan
 from emulator.wire.control import Check
 from emulator.wire.receipt import Digest, Endpoint, Receipt, Seen, TlsFacts
+from tests.judge.journeys_made import travelled
 
 CATALOG = load()
 INSIDE, DEVICE, OUTSIDE = "192.0.2.10", "192.0.2.1", "203.0.113.7"
@@ -58,7 +59,9 @@ def one_pass(name: str, fate: Fate, *, samples: int = 1, proxy: str = "", leaks:
         credentials=False,
         leaks=leaks,
     )
-    pairs = [_flow(number, flow, fate(flow)) for number, flow in enumerate(flows, 1)]
+    fates = {flow.id: Verdict(flow.id, fate(flow), "confirmed") for flow in flows}
+    flows, fates, journeys = travelled(CATALOG, flows, fates)
+    pairs = [_flow(number, flow, fates[flow.id].verdict) for number, flow in enumerate(flows, 1)]
     judged = tuple(item for item, _ in pairs)
     verdicts = {item.flow.id: item.verdict for item in judged}
     outcomes = outcome.evaluate(CATALOG, flows, verdicts)
@@ -81,6 +84,7 @@ def one_pass(name: str, fate: Fate, *, samples: int = 1, proxy: str = "", leaks:
         checks_before=(Check("tcp/80", True), Check("tcp/443", True)),
         checks_after=(Check("tcp/80", True), Check("tcp/443", False, "refused")),
         judged=judged,
+        journeys=tuple(journeys.values()),
         receipts=tuple(receipt for _, receipt in pairs if receipt is not None),
         outcomes=outcomes,
         expectations=tuple(

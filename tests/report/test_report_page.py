@@ -262,3 +262,23 @@ def test_eleven_full_passes_stay_under_six_megabytes(tmp_path):
     html.write(run(*(one_pass(f"p/{number}", everything, samples=8) for number in range(11))), CATALOG, path)
     assert path.stat().st_size < 6_000_000
     assert [item.name for item in tmp_path.iterdir()] == ["report.html"]
+
+
+@pytest.mark.parametrize("at", range(len(SCENARIOS)))
+def test_every_journey_and_step_is_in_every_section(at):
+    section, record = SECTIONS[at], SCENARIOS[at]
+    heads = [said(node) for node in section.xpath(".//p[@class='journey']")]
+    assert len(heads) == len(CATALOG.journeys)
+    for head, journey, known in zip(heads, record.journeys, CATALOG.journeys, strict=True):
+        assert known.title.en in head
+        assert journey.words.replace("not-run", "not run") in head
+        rows = [said(node) for node in section.xpath(f".//tr[@data-journey='{journey.id}']")]
+        for row, step, wanted in zip(rows, journey.steps, known.step, strict=True):
+            assert wanted.title.en in row
+            assert {"done": "✓ done", "failed": "✕ failed", "not-run": "? not run"}[step.state] in row
+
+
+def test_paths_that_were_not_tried_are_cited():
+    row = next(said(node) for node in SECTIONS[1].xpath(".//tr[@data-journey='session']") if "Sign-in" in said(node))
+    assert "gateway" in row
+    assert "not tried: msnp was blocked.drop.outbound" in row

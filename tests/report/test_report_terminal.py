@@ -155,3 +155,17 @@ def test_colour_adds_nothing_but_colour():
     for record in (run(*ELEVEN), run(ELEVEN[5])):
         coloured = re.sub("\x1b\\[[0-9;]*m", "", printed(record, 80, colour=True))
         assert coloured == printed(record, 80)
+
+
+def test_a_single_pass_tells_its_journeys_step_by_step():
+    text = printed(run(one_pass("web-only", web_only)), 100)
+    for journey in CATALOG.journeys:
+        assert f"{MARK['degraded']} {journey.title.en}: done (gateway)" in text
+        for step in journey.step:
+            assert f"✓ {step.title.en}" in text
+    assert "✓ Sign-in (gateway)" in text
+    assert text.count("not tried: msnp was blocked.drop.outbound") == len(CATALOG.journeys)
+    broken = printed(run(one_pass("block-all", lambda flow: "blocked.drop.outbound")), 100)
+    assert f"{MARK['broken']} {CATALOG.journeys[0].title.en}: broken (ticket)" in broken
+    assert "✕ Ticket" in broken
+    assert "? Sign-out" in broken

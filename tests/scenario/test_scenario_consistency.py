@@ -17,6 +17,7 @@ from emulator.judge.verdicts import Verdict
 from emulator.probe.plan import plan
 from emulator.scenario.load import known_scenarios, load
 from emulator.scenario.model import Pass, matches
+from tests.judge.journeys_made import travelled
 
 CATALOG = load_catalog()
 CASES = [
@@ -54,7 +55,11 @@ def test_rules_lead_to_the_expected_outcomes(scenario: object, one: Pass) -> Non
         verdict = "pass" if rule.must == "pass" else rule.how[0]
         verdicts[flow.id] = Verdict(flow.id, verdict, "confirmed")
     assert used == set(range(len(one.flows))), "a rule speaks of no flow"
+    planned, verdicts, journeys = travelled(CATALOG, planned, verdicts)
     outcomes = {outcome.feature: outcome for outcome in evaluate(CATALOG, planned, verdicts)}
     for feature, expected in one.outcomes.items():
         got = outcomes[feature]
         assert (got.outcome, expected.by or got.by) == (expected.grade, got.by), feature
+    assert set(one.journeys) == set(journeys), "every shipped scenario says what becomes of every journey"
+    for name, wanted in one.journeys.items():
+        assert (journeys[name].state, wanted.by) == (wanted.state, journeys[name].by), name

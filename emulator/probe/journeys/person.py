@@ -1,0 +1,84 @@
+"""A person on a journey: one account, its tickets, its streams to the servers on the path in use.
+
+Not the order of steps: that is each journey's.
+"""
+
+from __future__ import annotations
+
+from emulator.catalog.model import Path
+from emulator.client.account import Credentials, Tickets
+from emulator.client.account import tickets as fetch_tickets
+from emulator.client.board import Board
+from emulator.client.book import Contacts
+from emulator.client.gateway import GatewayStream
+from emulator.client.messenger import Messenger
+from emulator.client.network import Stream, Unexpected
+from emulator.probe.journeys.travel import Travel, TravelNetwork
+from emulator.wire import tags
+from emulator.wire.msnp.switchboard import CONTACT
+
+POLL = 0.1  # seconds between two polls of the gateway: a journey has no time to lose
+ECHO = "echo@"  # contacts whose address begins so repeat what they are told
+HELLO = "Olá! ☺ Is anybody there?"
+
+
+class Person:
+    """Somebody with an account that lives as long as the run. `network` opens the journey's connections."""
+
+    def __init__(self, travel: Travel, tag: bytes) -> None:
+        self._travel = travel
+        self.network: TravelNetwork = travel.network(tag)
+        self.credentials = Credentials(tags.account(tag), travel.place.entropy(6).hex())
+
+    @property
+    def address(self) -> str:
+        """The account."""
+        return self.credentials.address
+
+    async def tickets(self, *, secure: bool) -> Tickets:
+        """Tickets for every site, or Unexpected."""
+        return await fetch_tickets(self.network, self.credentials, secure=secure)
+
+    async def stream(self, path: Path, server: str, address: str) -> Stream:
+        """A stream to a notification server ("NS") or switchboard ("SB"): direct, or a session of the gateway.
+
+        A switchboard is dialled where the notification server was reached, whatever address XFR gave: the emulator is
+        one machine, and between here and there addresses may be translated.
+        """
+        exchange = self._travel.exchange(path)
+        if exchange.service == "http":
+            web = await self.network.web(exchange.host, secure=exchange.tls)
+            return await GatewayStream.open(
+                web, "SB" if server == "SB" else "NS", address, self.network, period=POLL, host=exchange.host
+            )
+        return await self.network.stream(exchange.host, self._travel.port(path))
+
+    async def board(self, messenger: Messenger, path: Path) -> tuple[Board, str]:
+        """A switchboard session of one's own, and the address that the server named."""
+        host, port, cookie = await messenger.transfer()
+        board = Board(self.network, await self.stream(path, "SB", host), self.address)
+        await board.open(cookie)
+        return board, f"{host}:{port}"
+
+
+def somebody(contacts: tuple[str, ...]) -> str:
+    """Whom to watch and to talk to: the contact that repeats what it is told where there is one, else the first."""
+    if not contacts:
+        raise Unexpected("the address book is empty: nobody to talk to")
+    return next((one for one in contacts if one.startswith(ECHO)), CONTACT if CONTACT in contacts else contacts[0])
+
+
+def reachable(contacts: Contacts) -> tuple[str, ...]:
+    """Addresses of the contacts with whom one can talk."""
+    return tuple(person.address for person in contacts.people if person.messenger and "@" in person.address)
+
+
+async def talk(board: Board, to: str) -> str:
+    """Call somebody, say something, hear it said back. Raises Unexpected when something else comes back."""
+    guest = await board.call(to)
+    answer = board.heard()
+    await board.say(HELLO)
+    heard = (await answer).message.body.decode("utf-8", "replace")
+    if heard != HELLO:
+        raise Unexpected(f"{guest.address} answered {heard[:80]!r}")
+    return f"said {len(HELLO)} characters to {guest.address} and heard them back"

@@ -1,0 +1,125 @@
+"""Journeys through real firewalls that let every flow begin and then interfere: the journey has the last word."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from emulator.catalog import load
+from emulator.judge.journey import JourneyRecord, StepRecord
+from emulator.judge.record import PassRecord
+from emulator.lab.lab import Lab
+from emulator.runner.inlab import LabRunner, start_serve
+from emulator.runner.passes import Options
+from emulator.scenario.load import load as load_scenario
+
+SCENARIO = """
+id = "interfering"
+title = { en = "Interfering", pt = "Interferindo" }
+about = "lets flows begin"
+firewall = "interfering.nft"
+[expect]
+"""
+FORWARD = """
+table inet lab {{
+  chain forward {{
+    type filter hook forward priority 0; policy accept;
+    {}
+  }}
+}}
+"""
+NO_SWITCHBOARD = FORWARD.format('iifname "inside" tcp dport 1863 @ih,0,32 0x58465220 drop')  # "XFR "
+NO_PROOF = FORWARD.format('iifname "inside" tcp dport 1863 ip length 200-500 drop')  # as the answer to the nonce
+OPEN = FORWARD.format("")
+TRANSLATED = (
+    OPEN
+    + """
+table ip nat {
+  chain out {
+    type nat hook postrouting priority 100;
+    oifname "outside" masquerade random
+  }
+}
+"""
+)
+Travel = Callable[[str], PassRecord]
+
+
+@pytest.fixture(scope="module")
+def through(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Travel]:
+    """Runs everything through one firewall; the emulator stays the same."""
+    place: Path = tmp_path_factory.mktemp("interfering")
+    file = place / "interfering.toml"
+    file.write_text(SCENARIO)
+    catalog = load()
+    options = Options(seed="0011", samples=0, timeout=1.0)
+    with Lab(catalog) as lab:
+        join, _ = start_serve(lab, catalog, options, place / "certs")
+        runner = LabRunner(lab, join, options)
+
+        def run(rules: str) -> PassRecord:
+            (place / "interfering.nft").write_text(rules)
+            scenario = load_scenario(str(file), catalog, cwd=place)
+            return runner.run(file, scenario, scenario.passes[0], lambda done, total: None)
+
+        yield run
+
+
+def journey(record: PassRecord, name: str = "session") -> JourneyRecord:
+    return next(one for one in record.journeys if one.id == name)
+
+
+def step(record: PassRecord, name: str) -> StepRecord:
+    return next(one for one in journey(record).steps if one.id == name)
+
+
+def verdict(record: PassRecord, flow: str) -> tuple[str, str]:
+    judged = next(item for item in record.judged if item.flow.id == flow)
+    return judged.verdict.verdict, judged.verdict.certainty
+
+
+def outcome(record: PassRecord, feature: str = "sign-in") -> str:
+    return next(one for one in record.outcomes if one.feature == feature).words
+
+
+def test_who_signs_in_and_cannot_talk_is_not_well(through: Travel) -> None:
+    record = through(NO_SWITCHBOARD)
+    assert verdict(record, "msnp") == ("pass", "confirmed")  # a flow signs in and leaves: it notices nothing
+    assert (journey(record).state, journey(record).by) == ("broken", "chat")
+    assert outcome(record) == "broken (messages do not arrive)"
+    assert verdict(record, "session/chat/msnp") == ("blocked.drop.data", "confirmed")
+    assert verdict(record, "session/presence/msnp") == ("pass", "confirmed")
+    assert [one.id for one in journey(record).steps if one.state == "not-run"] == [
+        "file",
+        "leave-message",
+        "read-message",
+        "sign-out",
+    ]
+
+
+def test_a_path_that_fails_on_the_way_is_left_for_the_next(through: Travel) -> None:
+    record = through(NO_PROOF)
+    assert verdict(record, "msnp") == ("pass", "confirmed")
+    assert (journey(record).state, journey(record).by) == ("done", "gateway")
+    assert outcome(record) == "degraded (gateway)"
+    assert step(record, "sign-in").failed == ("session/sign-in/msnp",)
+    assert verdict(record, "session/sign-in/msnp") == ("blocked.drop.data", "confirmed")
+    assert verdict(record, "session/chat/gateway") == ("pass", "confirmed")
+
+
+def test_behind_a_nat_every_step_is_confirmed(through: Travel) -> None:
+    record = through(TRANSLATED)
+    assert [one.words for one in record.journeys] == ["done", "done"]
+    steps = [item for item in record.judged if item.flow.row_kind == "journey"]
+    assert len(steps) >= 20
+    assert {(item.verdict.verdict, item.verdict.certainty) for item in steps} == {("pass", "confirmed")}
+    assert step(record, "sign-in").words.startswith("MSNP15, seen from 203.0.113.")  # the firewall's own address
+
+
+def test_an_open_firewall_needs_no_fallback(through: Travel) -> None:
+    record = through(OPEN)
+    assert [one.words for one in record.journeys] == ["done", "done"]
+    assert all(one.state == "done" for journey in record.journeys for one in journey.steps)
+    assert outcome(record) == "works"
