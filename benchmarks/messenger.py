@@ -11,8 +11,12 @@ import base64
 import hashlib
 import hmac
 import re
+import ssl
 import struct
 import time
+from collections.abc import Callable, Coroutine, Iterable
+from functools import cache
+from typing import Any, TypeVar
 
 from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
 from cryptography.hazmat.primitives.ciphers import Cipher, modes
@@ -34,31 +38,95 @@ def cast() -> str:
     return "\n".join(rows).replace("'", '"') + "\n"
 
 
-async def sign_ins(address: str, count: int, at_once: int) -> float:
-    """Complete sign-ins per second, `count` of them, `at_once` in flight."""
-    pending = iter(range(count))
+def persons(count: int, *, contacts: Iterable[str] = ()) -> str:
+    """A cast of `person0@example.com` and so on, all with the same contacts."""
+    rows = ["format = 1"]
+    for number in range(count):
+        rows += ["[[account]]", f'address = "person{number}@example.com"', f'password = "{PASSWORD}"']
+        wanted = [one for one in contacts if one != f"person{number}@example.com"]
+        rows += [f"contacts = {wanted!r}".replace("'", '"')] if wanted else []
+    return "\n".join(rows) + "\n"
+
+
+async def sign_ins(address: str, count: int, at_once: int, *, secure: bool = False) -> float:
+    """Complete sign-ins per second, `count` of them, `at_once` in flight; `secure`: tickets and SOAP over TLS."""
     started = time.monotonic()
-
-    async def worker() -> None:
-        for number in pending:
-            await _sign_in(address, ACCOUNTS[number % len(ACCOUNTS)])
-
-    await asyncio.gather(*(worker() for _ in range(at_once)))
+    accounts = [ACCOUNTS[number % len(ACCOUNTS)] for number in range(count)]
+    for line in await at_the_same_time(at_once, accounts, lambda one: _sign_in(address, one, secure=secure)):
+        line.close()
     return count / (time.monotonic() - started)
 
 
-async def _sign_in(address: str, account: str) -> None:
-    text = await _post(address, "login.live.com", "/RST.srf", "", _ticket_request(account))
-    tickets = re.findall(r'Id="Compact\d">([^<]*)<', text)
-    secret = re.findall(r"<wst:BinarySecret>([^<]*)<", text)[1]
-    reader, writer = await asyncio.open_connection(address, 1863)
-    writer.write(b"VER 1 MSNP15 CVR0\r\n")
-    await reader.readuntil(b"\r\n")
-    writer.write(f"CVR 2 0x0409 winnt 5.1 i386 MSNMSGR 8.1.0178 msmsgs {account}\r\nUSR 3 SSO I {account}\r\n".encode())
-    nonce = (await _until(reader, b"USR 3 SSO S")).split()[-1].decode()
-    ticket = tickets[0].replace("&amp;", "&")
-    writer.write(f"USR 4 SSO S {ticket} {_proof(secret, nonce)}\r\n".encode())
-    await _until(reader, b"USR 4 OK")
+T = TypeVar("T")
+
+
+async def at_the_same_time(
+    at_once: int, accounts: Iterable[str], work: Callable[[str], Coroutine[Any, Any, T]]
+) -> list[T]:
+    """Do `work` for every account, `at_once` of them at a time."""
+    pending = iter(accounts)
+    results: list[T] = []
+
+    async def worker() -> None:
+        for account in pending:
+            results.append(await work(account))
+
+    await asyncio.gather(*(worker() for _ in range(at_once)))
+    return results
+
+
+class Line:
+    """One connection of a client at the notification server or a switchboard, by hand."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader = reader
+        self.writer = writer
+
+    @classmethod
+    async def open(cls, address: str, port: int = 1863) -> Line:
+        return cls(*await asyncio.open_connection(address, port))
+
+    async def ask(self, text: str, wanted: str, payload: bytes = b"") -> list[str]:
+        """Send a line; the words of the first line that begins as wanted."""
+        self.writer.write(text.encode() + b"\r\n" + payload)
+        return (await _until(self.reader, wanted.encode())).decode().split()
+
+    async def wait(self, wanted: str) -> list[str]:
+        """The words of the next line that begins as wanted."""
+        return (await _until(self.reader, wanted.encode())).decode().split()
+
+    def close(self) -> None:
+        self.writer.close()
+
+
+async def ticket(address: str, account: str, *, secure: bool = False) -> tuple[list[str], str]:
+    """Tickets of an account, as in SITES, and the secret for the proof."""
+    text = await _post(address, "login.live.com", "/RST.srf", "", _ticket_request(account), secure=secure)
+    tickets = [one.replace("&amp;", "&") for one in re.findall(r'Id="Compact\d">([^<]*)<', text)]
+    return tickets, re.findall(r"<wst:BinarySecret>([^<]*)<", text)[1]
+
+
+async def enter(address: str, account: str, tickets: list[str], secret: str) -> Line:
+    """A notification session up to `USR … OK`."""
+    line = await Line.open(address)
+    await line.ask("VER 1 MSNP15 CVR0", "VER 1")
+    words = f"CVR 2 0x0409 winnt 5.1 i386 MSNMSGR 8.1.0178 msmsgs {account}\r\nUSR 3 SSO I {account}"
+    nonce = (await line.ask(words, "USR 3 SSO S"))[-1]
+    await line.ask(f"USR 4 SSO S {tickets[0]} {_proof(secret, nonce)}", "USR 4 OK")
+    return line
+
+
+async def present(line: Line, people: str = "") -> None:
+    """BLP, the initial list, and online."""
+    payload = f'<ml l="1">{people}</ml>'.encode()
+    line.writer.write(b"BLP 5 AL\r\n")
+    await line.ask(f"ADL 6 {len(payload)}", "ADL 6 OK", payload)
+    await line.ask("CHG 7 NLN 2007498796 0", "CHG 7 NLN")
+
+
+async def _sign_in(address: str, account: str, *, secure: bool) -> Line:
+    tickets, secret = await ticket(address, account, secure=secure)
+    line = await enter(address, account, tickets, secret)
     for operation, service, body in (
         (
             "FindMembership",
@@ -67,13 +135,12 @@ async def _sign_in(address: str, account: str) -> None:
         ),
         ("ABFindAll", "abservice", "<abId>00000000-0000-0000-0000-000000000000</abId>"),
     ):
-        envelope = _book_call(operation, tickets[1], body)
-        await _post(address, "contacts.msn.com", f"/abservice/{service}.asmx", f"{BOOK}/{operation}", envelope)
-    writer.write(b'BLP 5 AL\r\nADL 6 15\r\n<ml l="1"></ml>CHG 7 NLN 2007498796 0\r\n')
-    await _until(reader, b"CHG 7 NLN")
-    writer.write(b"OUT\r\n")
-    writer.close()
-    await writer.wait_closed()
+        envelope = _book_call(operation, tickets[1].replace("&", "&amp;"), body)
+        path, action = f"/abservice/{service}.asmx", f"{BOOK}/{operation}"
+        await _post(address, "contacts.msn.com", path, action, envelope, secure=secure)
+    await present(line)
+    line.writer.write(b"OUT\r\n")
+    return line
 
 
 async def _until(reader: asyncio.StreamReader, wanted: bytes) -> bytes:
@@ -82,13 +149,16 @@ async def _until(reader: asyncio.StreamReader, wanted: bytes) -> bytes:
         if line.startswith(wanted):
             return line
         words = line.split()
-        if words[0] in (b"GCF", b"MSG", b"UBX", b"ADL"):
+        if words[0] in (b"GCF", b"MSG", b"UBX", b"ADL", b"NOT"):
             await reader.readexactly(int(words[-1])) if words[-1].isdigit() else b""
     raise ValueError(f"no {wanted!r}")
 
 
-async def _post(address: str, host: str, path: str, action: str, body: str) -> str:
-    reader, writer = await asyncio.open_connection(address, 80)
+async def _post(address: str, host: str, path: str, action: str, body: str, *, secure: bool) -> str:
+    if secure:
+        reader, writer = await asyncio.open_connection(address, 443, ssl=_unchecked(), server_hostname=host)
+    else:
+        reader, writer = await asyncio.open_connection(address, 80)
     data = body.encode()
     soap = f'SOAPAction: "{action}"\r\n' if action else ""
     head = f"POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: text/xml; charset=utf-8\r\n{soap}"
@@ -98,6 +168,13 @@ async def _post(address: str, host: str, path: str, action: str, body: str) -> s
     if not answer.startswith(b"HTTP/1.1 200"):
         raise ValueError(answer[:400].decode())
     return answer.partition(b"\r\n\r\n")[2].decode()
+
+
+@cache
+def _unchecked() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
 
 
 def _ticket_request(account: str) -> str:
