@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import signal
 from collections import defaultdict
-from ipaddress import AddressValueError, IPv4Address
+from collections.abc import Callable
+from ipaddress import AddressValueError, IPv4Address, IPv4Network
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from emulator.cli.terminal import (
 )
 from emulator.derive.shared import shared_addresses
 from emulator.net.descriptors import raise_limit
+from emulator.probe.back import Back
 from emulator.services.emulator import Emulator, Settings
 from emulator.store.casting import find_cast
 from emulator.wire import join as join_file
@@ -59,6 +61,12 @@ from emulator.wire.control import Listener
     "--open-accounts", is_flag=True, help="Whoever signs in with an unknown address gets an account (default: refused)."
 )
 @click.option("--dispatch", is_flag=True, help="Refer every sign-in once, as a dispatch server did (XFR NS).")
+@click.option(
+    "--vantages",
+    metavar="NETWORK",
+    multiple=True,
+    help="Dial back to any address of this network that a probe names (else: only where its flows come from).",
+)
 @click.option("--quiet", is_flag=True, help="Only say what does not work.")
 def command(
     address: str | None,
@@ -77,6 +85,7 @@ def command(
     cast_file: str | None,
     open_accounts: bool,
     dispatch: bool,
+    vantages: tuple[str, ...],
     quiet: bool,
 ) -> None:
     """Impersonate the Messenger network until Ctrl-C.
@@ -104,11 +113,15 @@ def command(
             state=state,
             open_accounts=open_accounts,
             dispatch=dispatch,
+            vantages=tuple(_network(text) for text in vantages),
         )
         cast = find_cast(cast_file, cwd=Path.cwd())
         from twisted.internet import reactor  # the one place (with `run`) where a reactor is chosen
 
-        emulator = Emulator(reactor, catalog, authority, settings, cast, now=now, entropy=entropy)
+        def make_back(join: Callable[[], join_file.Join], source: str) -> Back:
+            return Back(reactor, catalog, join, source, now=now, entropy=entropy)
+
+        emulator = Emulator(reactor, catalog, authority, settings, cast, now=now, entropy=entropy, make_back=make_back)
         listeners = emulator.start()
         if not any(listener.open for listener in listeners):
             _print(listeners, hosts, quiet=False)
@@ -159,6 +172,13 @@ def _check_address(what: str, text: str) -> None:
         IPv4Address(text)
     except AddressValueError:
         complain(f"{what}: {text!r} is no IPv4 address: give one of this machine's, in dots", BAD_INPUT)
+
+
+def _network(text: str) -> IPv4Network:
+    try:
+        return IPv4Network(text)
+    except ValueError as error:
+        complain(f"--vantages {text!r}: {error}: write a network such as 192.0.2.0/24", BAD_INPUT)
 
 
 def _write_private(path: Path, text: str) -> None:

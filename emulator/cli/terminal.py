@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NoReturn
 
 from rich.console import Console
 from rich.markup import escape
@@ -68,7 +69,7 @@ def checked_seed(text: str | None) -> str | None:
         raise BadInput(f"--seed {text!r}: give it in hexadecimal, two digits per byte, as it was printed") from error
 
 
-def complain(message: str, code: int) -> None:
+def complain(message: str, code: int) -> NoReturn:
     """Say what is wrong and leave with `code`."""
     stderr.print(f"[bold red]messenger-lab:[/] {escape(message)}", highlight=False, soft_wrap=True)
     sys.exit(code)

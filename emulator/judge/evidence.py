@@ -40,7 +40,10 @@ class Index:
         self._by_tag: dict[tuple[str, str], list[Receipt]] = defaultdict(list)
         self._by_hello: dict[str, list[Receipt]] = defaultdict(list)
         self._by_address: dict[tuple[str, str, int, int], list[Receipt]] = defaultdict(list)
+        self._by_host: dict[tuple[str, int], list[Receipt]] = defaultdict(list)  # UDP: peer's address, own port
         for receipt in self._latest.values():
+            if receipt.transport == "udp":
+                self._by_host[receipt.peer.address, receipt.local.port].append(receipt)
             for tag in {(seen.protocol, seen.tag) for seen in receipt.seen if seen.tag}:
                 self._by_tag[tag].append(receipt)
             if receipt.tls is not None and receipt.tls.client_random:
@@ -74,6 +77,9 @@ class Index:
                 return found, "hello"
         if near.local is not None and not flow.via:
             found = self._by_address.get((flow.transport, near.local.address, near.local.port, flow.port), [])
+            if not found and not tag and flow.transport == "udp":
+                # sole use of a port: a NAT that takes another port for every destination hides the sibling's
+                found = self._by_host.get((near.local.address, flow.port), [])
             if found:
                 return found, "address"
         return [], ""

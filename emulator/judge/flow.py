@@ -6,8 +6,10 @@ from typing import Literal
 
 import msgspec
 
-Direction = Literal["outward"]
+Direction = Literal["outward", "inward"]  # opened by the probe · by the emulator, as a contact would
 RowKind = Literal["clause", "endpoint", "leak", "note", "journey"]
+
+VANTAGE = "vantage"  # the host of inward flows: where the probe stands
 
 
 class Flow(msgspec.Struct, frozen=True, kw_only=True):

@@ -127,10 +127,17 @@ class _Judge:
         if not flows:
             elsewhere = text.count("/") == 2 and text.rpartition("/")[0] in self._by_need
             return _Need("unused" if elsewhere else "open")
-        verdicts = [self._verdicts.get(flow.id) for flow in flows]
-        passed = sum(1 for verdict in verdicts if verdict is not None and verdict.passed)
-        undecided = sum(1 for verdict in verdicts if verdict is None or not verdict.decided)
-        total = len(flows)
+        ports: dict[tuple[str, int], list[Verdict | None]] = {}
+        for flow in flows:
+            # peers choose who listens, and datagrams go both ways in a flow of either direction: one is enough
+            ports.setdefault((flow.id.removesuffix("/inward"), flow.port), []).append(self._verdicts.get(flow.id))
+        passed = undecided = 0
+        for verdicts in ports.values():
+            if any(verdict is not None and verdict.passed for verdict in verdicts):
+                passed += 1
+            elif any(verdict is None or not verdict.decided for verdict in verdicts):
+                undecided += 1
+        total = len(ports)
         failed = total - passed - undecided
         if whole and failed:
             return _Need("no", passed, total)

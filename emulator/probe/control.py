@@ -95,6 +95,14 @@ class Control:
         """Ask the emulator to dial its own listeners."""
         return await self._call("POST", control.SELFCHECK, control.SelfCheck, {})
 
+    async def dial(self, wanted: control.Dial) -> control.Dialling:
+        """Ask the emulator to open flows to this vantage."""
+        return await self._call("POST", control.DIALS, control.Dialling, wanted)
+
+    async def dialled(self) -> control.Dialled:
+        """What became of them so far."""
+        return await self._call("GET", control.DIALS, control.Dialled)
+
     async def status(self) -> control.Status:
         """What listens where."""
         return await self._call("GET", control.STATUS, control.Status)

@@ -61,7 +61,8 @@ class Place:
     """Surroundings of all attempts of a survey.
 
     `now` is seconds since the epoch, `clock` seconds of the run (monotonic), `timeout` seconds for one stage of a
-    flow. `client_tls` makes a context that accepts any certificate: the chain is evidence.
+    flow. `source` is the address to dial from, "" for the system's choice. `client_tls` makes a context that accepts
+    any certificate: the chain is evidence.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class Place:
         client_tls: SSL.Context,
         timeout: float,
         proxy: Proxy | None = None,
+        source: str = "",
     ) -> None:
         self.reactor = reactor
         self.join = join
@@ -82,6 +84,7 @@ class Place:
         self.client_tls = client_tls
         self.timeout = timeout
         self.proxy = proxy
+        self.source = source
         self.relay_key = bytes.fromhex(join.relay_key)
         self.root_pem = join.root.encode()
         self._zero = reactor.seconds()

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from msgspec.structs import replace
+
 from emulator.catalog import Catalog, Clause, Exchange
 from emulator.derive.sample import inside, tested_ports
-from emulator.judge.flow import Flow
+from emulator.judge.flow import VANTAGE, Flow
 
+PEER = "peer"  # the emulated contact
 LEAK_EXCHANGES = {"tcp": "p2p-direct", "udp": "trudp"}  # what a peer would speak on a port that is not documented
 
 
@@ -26,6 +29,12 @@ def plan(
     `uid` gives a fresh 128-bit flow id in hex.
     """
     return tuple(_Planner(catalog, seed, samples, uid, proxy, credentials).flows(leaks=leaks))
+
+
+def plan_inward(catalog: Catalog, *, seed: bytes, samples: int, uid: Callable[[], str]) -> tuple[Flow, ...]:
+    """Flows that the emulator opens to the vantage: every clause that peers speak among themselves, the same ports."""
+    planner = _Planner(catalog, seed, samples, uid, "", credentials=False)
+    return tuple(flow for clause in catalog.clauses for flow in planner.inward(clause))
 
 
 class _Planner:
@@ -77,6 +86,12 @@ class _Planner:
                     feature=clause.feature,
                     decides=decides and port not in foreign,
                 )
+
+    def inward(self, clause: Clause) -> Iterator[Flow]:
+        """The clause's flows between peers, opened from outside."""
+        for flow in self._clause(clause):
+            if flow.host == PEER:
+                yield replace(flow, id=f"{flow.id}/inward", host=VANTAGE, direction="inward")
 
     def _leaks(self) -> Iterator[Flow]:
         for transport, ports in (("tcp", self._catalog.leak.tcp), ("udp", self._catalog.leak.udp)):

@@ -18,6 +18,7 @@ from emulator.judge.outcome import Outcome
 from emulator.judge.record import PassRecord
 from emulator.report.journeys import show_journeys
 from emulator.report.matrix import STYLE
+from emulator.report.network import show_network
 from emulator.report.summary import RowSummary, Stop, rows, stops
 from emulator.report.words import (
     ASCII_MARK,
@@ -44,6 +45,7 @@ def show_pass(record: PassRecord, catalog: Catalog, console: Console) -> None:
     console.print(Padding(Text(_circumstances(record), "dim"), (0, 0, 1, 2)))
     for outcome in record.outcomes:
         _feature(outcome, summaries, catalog, console, marks, states)
+    show_network(record, console)
     show_journeys(record, catalog, console)
     _urls(record, summaries, catalog, console, states)
     _legend(record, console)
@@ -97,7 +99,7 @@ def _clauses(failing: list[tuple[Clause, RowSummary]], states: dict[str, str]) -
     table = _table()
     table.add_column(no_wrap=True, min_width=17)  # clause
     table.add_column(no_wrap=True, justify="right", min_width=5)  # count
-    table.add_column(no_wrap=True, min_width=4)  # way
+    table.add_column(no_wrap=True, min_width=5)  # way
     table.add_column(no_wrap=True, min_width=21)  # verdict
     table.add_column(overflow="fold")  # device
     for clause, summary in failing:
@@ -122,7 +124,7 @@ def _urls(
     console.print(Text(f"URLs: {len(tried) - len(failing)} of {len(catalog.endpoints)} pass", "bold"))
     for stop, members in _by_stop(failing, summaries):
         console.print(
-            Text.assemble("  ", (f"{stop.way or '?':<4} {stop.verdict}", "bold"), f"  {stop.device}".rstrip())
+            Text.assemble("  ", (f"{stop.way or '?':<5} {stop.verdict}", "bold"), f"  {stop.device}".rstrip())
         )
         table = _table()
         table.add_column(no_wrap=True)
@@ -145,14 +147,14 @@ def _by_stop(failing: list[Endpoint], summaries: dict[str, RowSummary]) -> Itera
 
 
 def _legend(record: PassRecord, console: Console) -> None:
-    seen = dict.fromkeys(stop.verdict for stop in stops(record.judged))
+    seen = dict.fromkeys((stop.verdict, stop.direction) for stop in stops(record.judged))
     console.print()
     if seen:
         table = _table()
         table.add_column(no_wrap=True)
         table.add_column()
-        for verdict in seen:
-            table.add_row(Text(verdict, "bold"), meaning(verdict))
+        for verdict, direction in seen:
+            table.add_row(Text(verdict, "bold"), meaning(verdict, direction))
         console.print(table)
     console.print(Text(DIRECTION, "dim"))
 

@@ -11,6 +11,7 @@ from typing import Literal
 import msgspec
 
 from emulator.catalog.model import Clause
+from emulator.judge.flow import Direction
 from emulator.judge.record import Judged, PassRecord
 from emulator.report.summary import RowSummary
 from emulator.report.words import Lane, meaning, place, whose
@@ -37,6 +38,7 @@ class LaneLine(msgspec.Struct, frozen=True):
     words: str
     devices: str
     y: int
+    inward: bool
 
 
 class Drawing(msgspec.Struct, frozen=True):
@@ -66,30 +68,37 @@ class Strip(msgspec.Struct, frozen=True):
 
 def drawing(record: PassRecord) -> Drawing:
     """Everything that became of the flows of a pass, passing ones first, then by number."""
-    grouped: dict[str, list[Judged]] = {}
+    grouped: dict[tuple[str, Direction], list[Judged]] = {}
     for item in record.judged:
-        grouped.setdefault(item.verdict.verdict, []).append(item)
-    order = sorted(grouped.items(), key=lambda pair: (pair[0] != "pass", -len(pair[1])))
-    lanes = tuple(_lane(verdict, items, HEAD_HEIGHT + at * LANE_HEIGHT) for at, (verdict, items) in enumerate(order))
+        grouped.setdefault((item.verdict.verdict, item.flow.direction), []).append(item)
+    order = sorted(grouped.items(), key=lambda pair: (pair[0][0] != "pass", -len(pair[1])))
+    lanes = tuple(
+        _lane(verdict, direction, items, HEAD_HEIGHT + at * LANE_HEIGHT)
+        for at, ((verdict, direction), items) in enumerate(order)
+    )
+    outward = [item for item in record.judged if item.flow.direction == "outward"]
     return Drawing(
         lanes=lanes,
         height=HEAD_HEIGHT + len(lanes) * LANE_HEIGHT + 6,
-        inside=_addresses([item.observation.local.address for item in record.judged if item.observation.local]),
+        inside=_addresses([item.observation.local.address for item in outward if item.observation.local]),
         outside=_addresses(
-            [item.observation.remote.address for item in record.judged if item.observation.remote and not item.flow.via]
+            [item.observation.remote.address for item in outward if item.observation.remote and not item.flow.via]
         ),
         device=record.firewall or "device under test",
         proxy=record.proxy.partition("://")[2] or record.proxy,
     )
 
 
-def _lane(verdict: str, items: list[Judged], y: int) -> LaneLine:
+def _lane(verdict: str, direction: Direction, items: list[Judged], y: int) -> LaneLine:
     lane = place(verdict).lane
     devices = Counter(whose(item) for item in items)
     devices.pop("", None)
     named = ", ".join(name for name, _ in devices.most_common(3)) + (" …" if len(devices) > 3 else "")
-    words = "both ends saw the same bytes, out and back" if verdict == "pass" else meaning(verdict)
-    return LaneLine(lane, LANE_STATE.get(lane, "stop"), len(items), verdict, words, named, y)
+    inward = direction == "inward"
+    words = meaning(verdict, direction)
+    if verdict == "pass" and not inward:
+        words = "both ends saw the same bytes, out and back"
+    return LaneLine(lane, LANE_STATE.get(lane, "stop"), len(items), verdict, words, named, y, inward)
 
 
 def _addresses(seen: list[str]) -> str:

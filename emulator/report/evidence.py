@@ -12,7 +12,7 @@ import msgspec
 from emulator.catalog import Catalog
 from emulator.judge.observation import Observation
 from emulator.judge.record import Judged, PassRecord
-from emulator.report.words import meaning, place, whose
+from emulator.report.words import meaning, way, whose
 from emulator.wire.receipt import Digest, Endpoint, Receipt, Seen
 
 DIGITS = 16  # of a SHA-256
@@ -40,7 +40,8 @@ def _flow(item: Judged, catalog: Catalog) -> dict[str, Any]:
             "certainty": verdict.certainty,
             "rule": verdict.rule,
             "detail": verdict.detail,
-            "way": place(verdict.verdict).way,
+            "way": way(verdict.verdict, flow.direction),
+            "inward": flow.direction == "inward",
             "device": whose(item),
             "speaks": exchange.title if exchange is not None else flow.exchange,
             "to": f"{flow.transport} {flow.host}:{flow.port}",

@@ -7,21 +7,23 @@ from collections.abc import Sequence
 
 import msgspec
 
+from emulator.judge.flow import Direction
 from emulator.judge.record import Judged, PassRecord
-from emulator.report.words import Way, place, whose
+from emulator.report.words import Way, way, whose
 
 
 class Stop(msgspec.Struct, frozen=True):
-    """One kind of end that some flows of a row met: verdict, device as far as it is known, how many."""
+    """One kind of end that some flows of a row met: verdict, device as far as known, how many, which direction."""
 
     verdict: str
     device: str
     count: int
+    direction: Direction = "outward"
 
     @property
     def way(self) -> Way:
-        """ "out", "back", "both", or "" when it is not decided."""
-        return place(self.verdict).way
+        """ "out", "back", "both", "in", "reply", or "" when it is not decided."""
+        return way(self.verdict, self.direction)
 
 
 class RowSummary(msgspec.Struct, frozen=True):
@@ -64,8 +66,12 @@ def rows(record: PassRecord) -> dict[str, RowSummary]:
 
 def stops(items: Sequence[Judged]) -> tuple[Stop, ...]:
     """What did not pass, grouped by verdict and device, most frequent first."""
-    counts = Counter((item.verdict.verdict, whose(item)) for item in items if not item.verdict.passed)
-    return tuple(Stop(verdict, device, count) for (verdict, device), count in counts.most_common())
+    counts = Counter(
+        (item.verdict.verdict, whose(item), item.flow.direction) for item in items if not item.verdict.passed
+    )
+    return tuple(
+        Stop(verdict, device, count, direction) for (verdict, device, direction), count in counts.most_common()
+    )
 
 
 def _summary(row: str, members: Sequence[Judged]) -> RowSummary:

@@ -13,6 +13,7 @@ from emulator.catalog import Catalog
 from emulator.judge.record import Expectation, PassRecord, RunRecord
 from emulator.report.detail import show_pass
 from emulator.report.matrix import show_matrix
+from emulator.report.network import show_networks
 from emulator.report.redaction import redacted
 from emulator.report.words import EXIT_WORD, MET_WORD, sentence
 
@@ -29,6 +30,7 @@ def show(record: RunRecord, catalog: Catalog, console: Console) -> None:
         show_pass(record.passes[0], catalog, console)
     elif record.passes:
         show_matrix(record, catalog, console)
+        show_networks(record.passes, console)
     for one in record.passes:
         _unexpected(one, console)
         if len(record.passes) > 1:

@@ -11,7 +11,7 @@ from emulator.judge.journey import JourneyRecord
 from emulator.judge.record import Judged, RunRecord
 from emulator.judge.verdicts import MEANING
 
-Way = Literal["out", "back", "both", ""]
+Way = Literal["out", "back", "in", "reply", "both", ""]  # in, reply: of flows that the contact opened
 Lane = Literal["through", "swallowed", "refused", "impersonated", "lost", "hurt", "open"]
 
 MARK = {"works": "●", "degraded": "◐", "broken": "○", "not-tested": "?"}
@@ -28,6 +28,8 @@ MET_WORD = {"met": "met", "not-met": "not met", "undecided": "undecided", "error
 WAY_WORD: dict[Way, str] = {
     "out": "on the way out",
     "back": "on the way back",
+    "in": "on the way in",
+    "reply": "on the way out again",
     "both": "out or back",
     "": "not decided",
 }
@@ -41,9 +43,11 @@ EXIT_WORD = {
 }
 
 DIRECTION = (
-    'Every flow was opened from inside to outside: "out" is what the client sends, "back" is the answer to it. '
-    "Connections opened from outside were not tested."
+    '"out" is what the client sends, "back" the answer to it; "in" is what a contact sends that opens the flow itself, '
+    '"reply" the answer to that.'
 )
+ARROW: dict[Way, str] = {"out": "→ out", "back": "← back", "in": "← in", "reply": "→ reply", "both": "↔ both"}
+INWARD: dict[Way, Way] = {"out": "in", "back": "reply"}
 
 
 def journey_grade(journey: JourneyRecord) -> str:
@@ -63,6 +67,12 @@ class Stopped(msgspec.Struct, frozen=True):
     lane: Lane
     way: Way
 
+
+MEANING_INWARD = {
+    "blocked.drop.outbound": "dropped on the way in: the contact dialled, and nothing of it arrived here",
+    "blocked.drop.return": "dropped on the way out again: it arrived here and was answered",
+    "pass": "passes, opened by the contact: both ends saw the same bytes",
+}
 
 PLACE: dict[str, Stopped] = {
     "error": Stopped("open", ""),
@@ -101,8 +111,16 @@ def place(verdict: str) -> Stopped:
     return PLACE.get(verdict, Stopped("open", ""))
 
 
-def meaning(verdict: str) -> str:
+def way(verdict: str, direction: str = "outward") -> Way:
+    """The way on which it happened to a flow of that direction."""
+    found = place(verdict).way
+    return INWARD.get(found, found) if direction == "inward" else found
+
+
+def meaning(verdict: str, direction: str = "outward") -> str:
     """A verdict in plain words."""
+    if direction == "inward" and verdict in MEANING_INWARD:
+        return MEANING_INWARD[verdict]
     return MEANING.get(verdict, verdict)
 
 

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 
 from emulator.catalog import Catalog
 from emulator.judge.record import PassRecord, RunRecord
-from emulator.lab.addressing import LabError, host_addresses
+from emulator.lab.addressing import INSIDE, LabError, host_addresses
 from emulator.lab.boxes import Boxes
 from emulator.lab.lab import Lab
 from emulator.lab.state import serve_command
@@ -49,6 +49,7 @@ def addresses_file(catalog: Catalog) -> str:
 def serve_arguments(hosts: Path, join: Path, certs: Path | None, seed: str, samples: int) -> list[str]:
     """Arguments of `serve` outside: control and names over the management link only."""
     arguments = ["--addresses", str(hosts), "--control", Lab.mgmt_outside, "--dns", Lab.mgmt_outside]
+    arguments += ["--vantages", f"{INSIDE}/32"]
     arguments += ["--join-out", str(join), "--seed", seed, "--samples", str(samples), "--quiet"]
     return arguments + (["--certs", str(certs)] if certs else [])
 

@@ -23,10 +23,12 @@ from emulator.probe.journeys import Journeys
 from emulator.probe.place import Place, Proxy
 from emulator.probe.plan import plan
 from emulator.probe.survey import Progress, Seen, Survey, Surveyed
+from emulator.runner.inward import InwardPass
 from emulator.scenario.expect import expectations
 from emulator.scenario.model import Pass, Scenario
 from emulator.wire.control import Listener, RunStart
 from emulator.wire.join import Join
+from emulator.wire.receipt import Receipt
 
 DEFAULT_TIMEOUT = 3.0  # seconds for one stage of a flow
 ANY = "0.0.0.0"  # a listener on all addresses of the far end
@@ -63,6 +65,7 @@ class Runner:
         self._progress = progress
         self._survey: Survey | None = None
         self._journeys: Journeys | None = None
+        self._inward: InwardPass | None = None
         self._detection: Detection | None = None
         self.stopped = ""
 
@@ -73,6 +76,8 @@ class Runner:
             self._survey.stop(why)
         if self._journeys is not None:
             self._journeys.stop(why)
+        if self._inward is not None:
+            self._inward.stop(why)
         if self._detection is not None:
             self._detection.stop(why)
 
@@ -119,6 +124,7 @@ class Runner:
         finally:
             if control is None:
                 channel.close()
+        inward = None if control is None else self._listen(control, run, options)
         journeys = self._journeys = Journeys(place, self._catalog, credentials=credentials)
 
         detection = self._detection = Detection(place)
@@ -134,17 +140,53 @@ class Runner:
         self._survey = Survey(place, self._catalog, flows, control, run, self._progress, closed, afterwards)
         if self.stopped:  # while the control channel was opened
             self._survey.stop(self.stopped)
+        judged: tuple[Judged, ...] = ()
+        receipts: tuple[Receipt, ...] = ()
         try:
+            dialling = None if inward is None else Deferred.fromCoroutine(inward.dial())
             surveyed = await self._survey.run()
+            if inward is not None and dialling is not None:
+                inward.stop("no flow of this vantage arrived: where to dial was not known")
+                await dialling
         finally:
-            self._survey = self._journeys = self._detection = None
+            self._survey = self._journeys = self._detection = self._inward = None
+            if inward is not None:
+                judged, receipts = await inward.judged()
+                notes += [inward.note] if inward.note else []
             if control is not None:
                 control.close()
-        judged = judge(surveyed, watched=watched)
+        judged = (*judge(surveyed, watched=watched), *judged)
         network = nat.judge(detection.seen) if detection.seen is not None else None
         return self._record(
-            scenario, wanted, options, started, surveyed, judged, journeys.records, network, problem, tuple(notes)
+            scenario,
+            wanted,
+            options,
+            started,
+            surveyed,
+            judged,
+            receipts,
+            journeys.records,
+            network,
+            problem,
+            tuple(notes),
         )
+
+    def _listen(self, control: Control, run: str, options: Options) -> InwardPass:
+        """What is dialled from outside must listen before the first flow goes out, which might take its port."""
+        inward = self._inward = InwardPass(
+            self._reactor,
+            self._catalog,
+            self._join,
+            control,
+            run,
+            seed=options.seed,
+            samples=options.samples,
+            timeout=options.timeout,
+            now=self._now,
+            entropy=self._entropy,
+        )
+        inward.open()
+        return inward
 
     def _record(
         self,
@@ -154,13 +196,15 @@ class Runner:
         started: float,
         surveyed: Surveyed,
         judged: tuple[Judged, ...],
+        inward: tuple[Receipt, ...],
         journeys: tuple[journey.JourneyRecord, ...],
         network: nat.NetworkType | None,
         problem: str,
         notes: tuple[str, ...],
     ) -> PassRecord:
         verdicts = {item.flow.id: item.verdict for item in judged}
-        outcomes = outcome.evaluate(self._catalog, surveyed.flows, verdicts)
+        flows = tuple(item.flow for item in judged)
+        outcomes = outcome.evaluate(self._catalog, flows, verdicts)
         taken = tuple(journey.settled(one, verdicts) for one in journeys)
         return PassRecord(
             scenario=scenario.id,
@@ -181,11 +225,11 @@ class Runner:
             checks_before=surveyed.before,
             checks_after=surveyed.after,
             judged=judged,
-            receipts=tuple(sorted(_used(surveyed, judged), key=lambda receipt: receipt.id)),
+            receipts=tuple(sorted(_used((*surveyed.receipts, *inward), judged), key=lambda receipt: receipt.id)),
             outcomes=outcomes,
             journeys=taken,
             network=network,
-            expectations=expectations(wanted, self._catalog, surveyed.flows, verdicts, outcomes, taken, network),
+            expectations=expectations(wanted, self._catalog, flows, verdicts, outcomes, taken, network),
             notes=notes,
         )
 
@@ -217,6 +261,6 @@ def closed_flows(flows: Iterable[Flow], join: Join, listeners: Iterable[Listener
     return closed
 
 
-def _used(surveyed: Surveyed, judged: tuple[Judged, ...]) -> list[Any]:
+def _used(receipts: Iterable[Receipt], judged: tuple[Judged, ...]) -> list[Receipt]:
     wanted = {number for item in judged for number in item.receipts}
-    return [receipt for receipt in surveyed.receipts if receipt.id in wanted]
+    return [receipt for receipt in receipts if receipt.id in wanted]

@@ -9,7 +9,7 @@ import msgspec
 
 from emulator.catalog import Catalog
 from emulator.catalog.model import Text, Transport
-from emulator.judge.flow import Flow
+from emulator.judge.flow import Direction, Flow
 
 Must = Literal["pass", "stop", "may"]
 Parity = Literal["odd", "even"]
@@ -46,6 +46,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     parity: Parity | None = None
     agent: bool | None = None
     via: Way | None = None
+    direction: Direction | None = None
 
 
 class Expected(msgspec.Struct, frozen=True):
@@ -124,6 +125,8 @@ def matches(rule: Rule, flow: Flow, catalog: Catalog) -> bool:
     if rule.agent is not None and (flow.agent == catalog.note.agent) != rule.agent:
         return False
     if rule.via is not None and bool(flow.via) != (rule.via == "proxy"):
+        return False
+    if rule.direction is not None and flow.direction != rule.direction:
         return False
     return any(_names(row, flow) for row in rule.rows)
 

@@ -11,6 +11,7 @@ import msgspec
 
 from emulator.catalog import Catalog
 from emulator.catalog.model import Text, Transport
+from emulator.judge.flow import Direction
 from emulator.judge.nat import CLASSIC_TYPES, CONN_TYPES, FILTERINGS, MAPPINGS
 from emulator.judge.verdicts import VERDICTS
 from emulator.problems import BadInput
@@ -56,6 +57,7 @@ class _Rule(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     parity: Parity | None = None
     agent: bool | None = None
     via: Way | None = None
+    direction: Direction | None = None
 
 
 class _Outcome(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -226,6 +228,7 @@ class _Reader:
             parity=raw.parity,
             agent=raw.agent,
             via=raw.via,
+            direction=raw.direction,
         )
 
     def _ports(self, text: str, key: str) -> Ports:

@@ -67,6 +67,10 @@ class ControlResource(resource.Resource):
                 return {}
             case b"GET", control.RECEIPTS:
                 return operations.receipts(_after(request))
+            case b"POST", control.DIALS:
+                return operations.dial(_body(request, control.Dial), getattr(request.getClientAddress(), "host", ""))
+            case b"GET", control.DIALS:
+                return operations.dialled()
             case b"POST", control.SELFCHECK:
                 return operations.selfcheck()
             case b"GET", control.STATUS:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from collections.abc import Sequence
+from ipaddress import AddressValueError, IPv4Address, IPv4Network
+from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import LoopingCall
@@ -19,7 +21,11 @@ from emulator.services.surroundings import Surroundings
 from emulator.wire.control import (
     Announce,
     Check,
+    Dial,
+    Dialled,
+    Dialling,
     Expected,
+    Inward,
     Receipts,
     RunStart,
     RunStarted,
@@ -30,14 +36,42 @@ from emulator.wire.control import (
 WATCH_EVERY = 0.1  # seconds between two looks at half-open connections
 WATCH_FOR = 30.0  # seconds after the last news of a run
 SELFCHECK_TIMEOUT = 2.0  # seconds
+MOST_DIALS = 4_000  # flows that one request may open
+
+
+class DialsBack(Protocol):
+    """Opens flows from the emulator to a vantage, as a contact would. Handed in: it is the probe's craft."""
+
+    def start(self, address: str, timeout: float, flows: Sequence[Inward]) -> None:
+        """Open them all, now; what was under way before is given up."""
+
+    def stop(self) -> None:
+        """Give up what is under way."""
+
+    @property
+    def dialled(self) -> Dialled:
+        """What became of them so far."""
 
 
 class Operations:
-    """The running emulator as the control channel sees it."""
+    """The running emulator as the control channel sees it.
+
+    `back` opens flows to a vantage; None where nobody dials. It dials observed addresses only, and those in the
+    networks `known`, which the operator named.
+    """
 
     def __init__(
-        self, reactor: Any, catalog: Catalog, journal: Journal, listeners: Listeners, surroundings: Surroundings
+        self,
+        reactor: Any,
+        catalog: Catalog,
+        journal: Journal,
+        listeners: Listeners,
+        surroundings: Surroundings,
+        back: DialsBack | None = None,
+        known: Sequence[IPv4Network] = (),
     ) -> None:
+        self._back = back
+        self._known = tuple(known)
         self._reactor = reactor
         self._catalog = catalog
         self._journal = journal
@@ -77,6 +111,32 @@ class Operations:
         """Dial our own TCP listeners, one per fixed port: is the far end itself in order?"""
         return Deferred.fromCoroutine(self._selfcheck())
 
+    def dial(self, wanted: Dial, observed: str) -> Dialling:
+        """Open flows to the vantage at its observed address. `observed`: where its control connection comes from."""
+        if self._back is None:
+            return Dialling("", "this emulator opens no flows of its own")
+        if wanted.run != self._run:
+            return Dialling("", f"run {wanted.run[:40]} is over: another one began")
+        if len(wanted.flows) > MOST_DIALS:
+            return Dialling("", f"{len(wanted.flows)} flows at once, at most {MOST_DIALS}: ask for fewer samples")
+        seen = self._journal.peers({(item.protocol, item.tag) for item in self._expected.values() if item.tag})
+        allowed = wanted.address in seen or wanted.address == observed or self._operator_knows(wanted.address)
+        address = wanted.address if allowed else max(seen, key=lambda one: seen[one], default="")
+        if not address:
+            return Dialling("", "no flow of this run has arrived yet: where from is not known", later=True)
+        self._back.start(address, wanted.timeout, wanted.flows)
+        return Dialling(address)
+
+    def dialled(self) -> Dialled:
+        """What became of the flows that the emulator opened."""
+        return self._back.dialled if self._back is not None else Dialled(done=True)
+
+    def _operator_knows(self, address: str) -> bool:
+        try:
+            return any(IPv4Address(address) in network for network in self._known)
+        except AddressValueError:
+            return False
+
     def status(self) -> Status:
         """State for people."""
         return Status(
@@ -90,7 +150,9 @@ class Operations:
         )
 
     def stop(self) -> None:
-        """Stop watching."""
+        """Stop watching and dialling."""
+        if self._back is not None:
+            self._back.stop()
         if self._watch.running:
             self._watch.stop()
 

@@ -15,6 +15,7 @@ RUNS = "/v1/runs"  # POST RunStart -> RunStarted
 ANNOUNCE = "/v1/flows"  # POST Announce -> {}
 RECEIPTS = "/v1/receipts"  # GET ?after=N -> Receipts
 SELFCHECK = "/v1/selfcheck"  # POST {} -> SelfCheck
+DIALS = "/v1/dials"  # POST Dial -> Dialling; GET -> Dialled
 STATUS = "/v1/status"  # GET -> Status
 
 BODY_LIMIT = 8 << 20  # bytes
@@ -79,6 +80,43 @@ class Receipts(msgspec.Struct, frozen=True):
     receipts: tuple[Receipt, ...]
     next: int
     now: float
+
+
+class Inward(msgspec.Struct, frozen=True):
+    """One flow that the emulator opens, as a contact would: what is spoken, with which tag, to which port there."""
+
+    flow: str
+    exchange: str
+    tag: str
+    transport: str
+    port: int
+
+
+class Dial(msgspec.Struct, frozen=True):
+    """Asks the emulator to open flows to the vantage. `address` is where the vantage says it can be found: it is
+    dialled only if it is the observed one, or in a network that the operator named. `timeout`: seconds for a stage.
+    """
+
+    run: str
+    address: str
+    timeout: float
+    flows: tuple[Inward, ...]
+
+
+class Dialling(msgspec.Struct, frozen=True):
+    """`address` is what is dialled now; "" when nothing is, and `why`. `later`: asking again may help (nothing of this
+    run has arrived yet, so no address was observed)."""
+
+    address: str
+    why: str = ""
+    later: bool = False
+
+
+class Dialled(msgspec.Struct, frozen=True):
+    """What became of it. `observations` are as the judge reads them, one per flow, complete when `done`."""
+
+    done: bool
+    observations: tuple[dict[str, Any], ...] = ()
 
 
 class Check(msgspec.Struct, frozen=True, array_like=True):

@@ -119,7 +119,7 @@ class TestServe:
         assert {"127.0.0.2:9", "127.0.0.2:7001"} <= set(udp.split())
         said = served.err.read_text()
         assert "tcp  127.0.0.1" in said
-        assert "udp  127.0.0.2  9 7001" in said
+        assert "udp  127.0.0.2  9 3478-3479 7001" in said
         assert "not open" not in said
         assert f"seed {SEED}" in served.out.read_text()
 

@@ -13,7 +13,7 @@ from emulator.judge.flow import Flow
 from emulator.judge.observation import Certificate, Exchanged, IcmpError, Observation, Step
 from emulator.judge.record import SCHEMA, Expectation, Judged, PassRecord, RunRecord
 from emulator.judge.verdicts import Verdict
-from emulator.probe.plan import plan
+from emulator.probe.plan import plan, plan_inward
 from emulator.wire.control import Check
 from emulator.wire.receipt import Digest, Endpoint, Receipt, Seen, TlsFacts
 from tests.judge.journeys_made import travelled
@@ -59,6 +59,7 @@ def one_pass(name: str, fate: Fate, *, samples: int = 1, proxy: str = "", leaks:
         credentials=False,
         leaks=leaks,
     )
+    flows = (*flows, *plan_inward(CATALOG, seed=b"\x01" * 8, samples=samples, uid=lambda: f"{next(uids):032x}"))
     fates = {flow.id: Verdict(flow.id, fate(flow), "confirmed") for flow in flows}
     flows, fates, journeys = travelled(CATALOG, flows, fates)
     pairs = [_flow(number, flow, fates[flow.id].verdict) for number, flow in enumerate(flows, 1)]

@@ -90,7 +90,7 @@ def test_the_top_gives_verdict_exit_code_direction_and_what_was_not_run():
     top = said(TREE.xpath("//body/header")[0])
     assert "Not everything is as the scenarios say" in top
     assert "Exit code 1: some expectation is not met." in top
-    assert "opened from inside to outside" in top
+    assert "a contact sends that opens the flow itself" in top
     assert "Not run: later/one" in top
 
 
@@ -257,10 +257,10 @@ def test_the_page_is_well_formed_where_xml_can_tell():
         etree.fromstring(drawing)
 
 
-def test_eleven_full_passes_stay_under_six_megabytes(tmp_path):
+def test_eleven_full_passes_stay_under_nine_megabytes(tmp_path):
     path = tmp_path / "report.html"
     html.write(run(*(one_pass(f"p/{number}", everything, samples=8) for number in range(11))), CATALOG, path)
-    assert path.stat().st_size < 6_000_000
+    assert path.stat().st_size < 9_000_000
     assert [item.name for item in tmp_path.iterdir()] == ["report.html"]
 
 

@@ -96,7 +96,7 @@ def test_single_pass_names_clause_way_verdict_and_device():
     assert "URLs: 21 of 22 pass" in text
     assert "http://messenger.hotmail.com:1863" in text
     assert "rejected by a device with an ICMP error" in text
-    assert "opened from inside to outside" in " ".join(text.split())
+    assert "a contact sends that opens the flow itself" in " ".join(text.split())
 
 
 def test_single_pass_prints_the_way_back():

@@ -8,7 +8,7 @@ from stored_run import DEVICE, everything, one_pass, refused, run, surprised, un
 
 from emulator.judge.verdicts import VERDICTS
 from emulator.report.summary import rows, stops
-from emulator.report.words import EXIT_WORD, PLACE, place, sentence, whose
+from emulator.report.words import EXIT_WORD, PLACE, meaning, place, sentence, way, whose
 
 
 def test_every_verdict_has_a_place():
@@ -20,6 +20,16 @@ def test_ways_follow_the_meaning_of_the_verdict():
     assert place("blocked.drop.return").way == "back"
     assert [name for name in VERDICTS if place(name).lane == "through"] == ["pass"]
     assert place("a verdict of the future").lane == "open"
+
+
+def test_flows_that_the_contact_opened_go_the_other_way():
+    assert way("blocked.drop.outbound", "inward") == "in"
+    assert way("blocked.drop.return", "inward") == "reply"
+    assert way("unknown", "inward") == ""
+    assert "on the way in" in meaning("blocked.drop.outbound", "inward")
+    assert meaning("blocked.rst", "inward") == meaning("blocked.rst")
+    summary = rows(one_pass("closed", web_only))["file-transfer-tcp-1025-65535"]
+    assert {stop.way: stop.count for stop in summary.stops} == {"out": summary.total // 2, "in": summary.total // 2}
 
 
 def test_row_counts_add_up():

@@ -1,7 +1,7 @@
 "use strict";
 // Draws the evidence of a pass when somebody opens it. Text goes in as text, never as markup.
 (() => {
-  const MARK = { out: "→ out", back: "← back", both: "↔ out or back" };
+  const MARK = { out: "→ out", back: "← back", in: "← in", reply: "→ reply", both: "↔ out or back" };
 
   const make = (name, text, kind) => {
     const node = document.createElement(name);
@@ -33,7 +33,7 @@
     const received = far.flatMap((one) => [one.received, ...(one.seen || []).map((item) => item.request)]);
     const sent = far.flatMap((one) => [one.sent, ...(one.seen || []).map((item) => item.response)]);
     const box = make("div");
-    box.append(make("h4", "Inside: what the probe saw"));
+    box.append(make("h4", flow.inward ? "Outside: what the emulator saw, which dialled" : "Inside: what the probe saw"));
     box.append(table([
       ["ended", `${seen.stage}: ${seen.ending} after ${seen.took || "0 s"}`],
       ["in words", seen.detail],
@@ -81,7 +81,7 @@
 
   const outside = (flow, far, control) => {
     const box = make("div");
-    box.append(make("h4", "Outside: what the emulator saw"));
+    box.append(make("h4", flow.inward ? "Inside: what arrived at the probe" : "Outside: what the emulator saw"));
     if (!far.length) {
       box.append(make("p", control === "up" ? "Nothing of this flow arrived." : "The far end could not be asked."));
     }

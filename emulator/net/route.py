@@ -1,0 +1,15 @@
+"""From which address of this machine packets to somebody leave. Nothing is sent to find out."""
+
+from __future__ import annotations
+
+import socket
+
+
+def source_for(address: str) -> str:
+    """Local IPv4 address that the system would use towards `address`; "" when there is no way to it."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect((address, 9))
+            return str(probe.getsockname()[0])
+        except OSError:
+            return ""
