@@ -1,6 +1,7 @@
-"""What a Messenger service carries: idle sessions, switchboard messages, presence for many, a file over the gateway.
+"""What a Messenger service carries: sign-ins, idle sessions, switchboard messages, presence for many, a gateway's file.
 
-Clients by hand, with none of the server's codecs. Peer: an asyncio server in Python, measured on two shared cores.
+Clients are those of `messenger`, made by hand. Peer: an asyncio server in Python; its numbers, measured once on two
+shared cores, are written down here.
 """
 
 from __future__ import annotations
@@ -9,11 +10,18 @@ import asyncio
 import hashlib
 import os
 import statistics
+import tempfile
 import time
+from collections.abc import Iterator
+from itertools import cycle, islice
+from pathlib import Path
 
-from benchmarks.messenger import Line, at_the_same_time, enter, persons, present, ticket
+from benchmarks.messenger import Line, at_the_same_time, cast, enter, names, present, sign_ins, ticket
+from benchmarks.rows import Row, say
 from benchmarks.served import ADDRESS, Served
 
+PEOPLE, CONTACTS = 200, 10  # who sign in, and how many each of them knows; nobody is signed in twice at a time
+SIGN_INS, SECURE, AT_ONCE = 1_000, 400, 8  # over HTTP, over TLS, in flight
 IDLE = 10_000
 PAIRS, MESSAGES, SIZE = 8, 5_000, 80  # switchboard sessions, messages in each, bytes of a payload
 FRIENDS, CHANGES = 500, 20
@@ -23,15 +31,51 @@ CHUNK = 1202  # bytes of a file in one switchboard message
 POST = 40  # messages in one request to the gateway
 
 
-def names(count: int) -> list[str]:
-    return [f"person{number}@example.com" for number in range(count)]
+def rows() -> Iterator[Row]:
+    """One row after the other, as they are measured; each load has a server of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        with Served(place, cast(PEOPLE, _acquaintances)) as served:
+            asyncio.run(sign_ins(ADDRESS, names(50), AT_ONCE))  # what is made once, is made
+            for count, secure, way, goal, peer in (
+                (SIGN_INS, False, "plain HTTP", "150 /s", _peer("13 /s")),
+                (SECURE, True, "TLS, three handshakes each", "", ""),
+            ):
+                say(f"{count} sign-ins over {way}")
+                before = served.busy
+                rate = asyncio.run(sign_ins(ADDRESS, [*islice(cycle(names(PEOPLE)), count)], AT_ONCE, secure=secure))
+                work = (served.busy - before) / count * 1000
+                measured = f"{rate:.0f} /s, {work:.1f} ms of the server's time each"
+                yield (f"complete MSNP15 sign-ins over {way} ({count})", measured, goal, peer)
+        with Served(place, cast(IDLE)) as served:
+            say(f"{IDLE} sessions that do nothing")
+            cost = asyncio.run(idle_memory(served)) / 1000
+            yield (f"memory of a signed-in session ({IDLE:,})", f"{cost:.1f} kB", "12 kB", _peer("38 kB"))
+        with Served(place, cast(2 * PAIRS)):
+            say(f"{PAIRS * MESSAGES} switchboard messages, then a file over the gateway")
+            rate = asyncio.run(switchboard_rate())
+            what = f"switchboard messages of {SIZE} bytes, {PAIRS} sessions at once"
+            yield (what, f"{rate:,.0f} /s", "25,000 /s", _peer("12,000 /s"))
+            seconds = asyncio.run(gateway_file())
+            yield (f"{FILE // 10**6} MB in messages, both ends by gateway alone", f"{seconds:.1f} s", "20 s", "")
+        with Served(place, cast(FRIENDS + 1, lambda number: (HUB,))):
+            say(f"presence to {FRIENDS} friends, {CHANGES} times")
+            seconds = asyncio.run(presence_spread())
+            yield (f"presence to {FRIENDS} online friends", f"{seconds * 1000:.0f} ms", "100 ms", "")
+
+
+def _peer(text: str) -> str:
+    return f"asyncio server in Python: {text}"
+
+
+def _acquaintances(number: int) -> list[str]:
+    everybody = names(PEOPLE)
+    return [everybody[(number + step) % PEOPLE] for step in range(1, CONTACTS + 1)]
 
 
 async def idle_memory(served: Served, count: int = IDLE) -> float:
     """Bytes of the server's memory that a signed-in session costs."""
-    proofs = {}
-    for account, proof in await at_the_same_time(8, names(count), _named):
-        proofs[account] = proof
+    proofs = dict(await at_the_same_time(AT_ONCE, names(count), _named))
     before = served.memory
 
     async def one(account: str) -> Line:
@@ -39,7 +83,7 @@ async def idle_memory(served: Served, count: int = IDLE) -> float:
         await present(line)
         return line
 
-    lines = await at_the_same_time(8, names(count), one)
+    lines = await at_the_same_time(AT_ONCE, names(count), one)
     cost = (served.memory - before) / count
     for line in lines:
         line.close()
@@ -114,7 +158,7 @@ async def _pour(one: Line, other: Line, payload: bytes) -> None:
 async def presence_spread() -> float:
     """Seconds until all online friends have seen a change of status; the median of many changes."""
     hub = await signed_in(HUB)
-    friends = await at_the_same_time(8, names(FRIENDS + 1)[1:], signed_in)
+    friends = await at_the_same_time(AT_ONCE, names(FRIENDS + 1)[1:], signed_in)
     times = []
     for number in range(CHANGES):
         status = ("BSY", "NLN")[number % 2]
@@ -202,8 +246,3 @@ class Gateway:
     def close(self) -> None:
         if self._line is not None:
             self._line.close()
-
-
-def crowd() -> str:
-    """A cast in which everybody has the hub as a contact."""
-    return persons(FRIENDS + 1, contacts=[HUB])

@@ -1,7 +1,6 @@
-"""Complete MSNP15 sign-ins per second against a real `serve`: ticket, membership, address book, presence.
+"""A Messenger client by hand, with none of the server's codecs: ticket, membership, address book, presence.
 
-Over plain HTTP, as the peer (an asyncio server in Python: 13 per second on two shared cores) was measured. The load
-generator shares the machine, as it did then; it speaks by hand, with none of the server's codecs.
+And complete MSNP15 sign-ins per second with it. Other loads are in `loads`.
 """
 
 from __future__ import annotations
@@ -14,47 +13,38 @@ import re
 import ssl
 import struct
 import time
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from functools import cache
 from typing import Any, TypeVar
 
 from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
 from cryptography.hazmat.primitives.ciphers import Cipher, modes
 
-PEOPLE = 200  # each with ten contacts; nobody is signed in twice at a time
-ACCOUNTS = tuple(f"person{number}@example.com" for number in range(PEOPLE))
 PASSWORD = "opal-Kite7"
 SITES = ("http://Passport.NET/tb", "messengerclear.live.com", "contacts.msn.com")
-PEER = 13.0  # complete sign-ins per second
 BOOK = "http://www.msn.com/webservices/AddressBook"
 
 
-def cast() -> str:
-    """The cast file of these people."""
-    rows = ["format = 1"]
-    for number, account in enumerate(ACCOUNTS):
-        contacts = [ACCOUNTS[(number + step) % PEOPLE] for step in range(1, 11)]
-        rows += ["[[account]]", f'address = "{account}"', f'password = "{PASSWORD}"', f"contacts = {contacts!r}"]
-    return "\n".join(rows).replace("'", '"') + "\n"
+def names(count: int) -> list[str]:
+    """Addresses of the people in a cast of so many."""
+    return [f"person{number}@example.com" for number in range(count)]
 
 
-def persons(count: int, *, contacts: Iterable[str] = ()) -> str:
-    """A cast of `person0@example.com` and so on, all with the same contacts."""
+def cast(count: int, contacts: Callable[[int], Iterable[str]] = lambda number: ()) -> str:
+    """A cast file. `contacts` of somebody, by number; nobody is their own."""
     rows = ["format = 1"]
-    for number in range(count):
-        rows += ["[[account]]", f'address = "person{number}@example.com"', f'password = "{PASSWORD}"']
-        wanted = [one for one in contacts if one != f"person{number}@example.com"]
-        rows += [f"contacts = {wanted!r}".replace("'", '"')] if wanted else []
+    for number, account in enumerate(names(count)):
+        wanted = ", ".join(f'"{one}"' for one in contacts(number) if one != account)
+        rows += ["[[account]]", f'address = "{account}"', f'password = "{PASSWORD}"', f"contacts = [{wanted}]"]
     return "\n".join(rows) + "\n"
 
 
-async def sign_ins(address: str, count: int, at_once: int, *, secure: bool = False) -> float:
-    """Complete sign-ins per second, `count` of them, `at_once` in flight; `secure`: tickets and SOAP over TLS."""
+async def sign_ins(address: str, accounts: Sequence[str], at_once: int, *, secure: bool = False) -> float:
+    """Complete sign-ins per second, `at_once` of them in flight; `secure`: tickets and SOAP over TLS."""
     started = time.monotonic()
-    accounts = [ACCOUNTS[number % len(ACCOUNTS)] for number in range(count)]
     for line in await at_the_same_time(at_once, accounts, lambda one: _sign_in(address, one, secure=secure)):
         line.close()
-    return count / (time.monotonic() - started)
+    return len(accounts) / (time.monotonic() - started)
 
 
 T = TypeVar("T")

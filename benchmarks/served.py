@@ -52,6 +52,12 @@ class Served:
                 return int(line.split()[1]) * 1024
         raise RuntimeError("no VmRSS")
 
+    @property
+    def busy(self) -> float:
+        """Seconds of processor time that it has used; other programs on the machine do not change them."""
+        words = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+
     def _end(self) -> None:
         self._process.terminate()
         self._process.wait(20)

@@ -15,6 +15,8 @@ def digest(data: bytes) -> Digest:
 class Tally:
     """Running size and SHA-256 of one direction."""
 
+    __slots__ = ("_hash", "size")
+
     def __init__(self) -> None:
         self.size = 0
         self._hash = sha256()

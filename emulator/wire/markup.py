@@ -20,6 +20,7 @@ COUNT = 20_000  # elements of one document
 
 DECLARATION = '<?xml version="1.0" encoding="utf-8"?>\n'
 _ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_SPECIAL = re.compile("[^\t\n\r\u0020-%'-;=?-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # and & < >
 
 
 class Xml(str):
@@ -30,8 +31,8 @@ class Xml(str):
 
 def el(name: str, *content: str | int, at: Mapping[str, str] | None = None) -> Xml:
     """One element; `name` is written as it stands, prefix included. Booleans become `true` and `false`."""
-    inside = "".join(_text(piece) for piece in content)
-    attributes = "".join(f" {key}={quoteattr(_legal(value))}" for key, value in (at or {}).items())
+    inside = "".join([piece if type(piece) is Xml else _text(piece) for piece in content])  # a hot path: no generator
+    attributes = "".join(f" {key}={quoteattr(_legal(value))}" for key, value in at.items()) if at else ""
     return Xml(f"<{name}{attributes}>{inside}</{name}>" if inside else f"<{name}{attributes}/>")
 
 
@@ -104,7 +105,8 @@ def _text(piece: str | int) -> str:
         return piece
     if isinstance(piece, bool):
         return "true" if piece else "false"
-    return escape(_legal(str(piece)))
+    text = str(piece)
+    return escape(_legal(text)) if _SPECIAL.search(text) else text
 
 
 def _legal(text: str) -> str:

@@ -100,6 +100,13 @@ def response(
     return el("FindMembershipResponse", result, at={"xmlns": NAMESPACE})
 
 
+# the same for every member, and written once: a list may hold a thousand
+_ACCEPTED = el("State", "Accepted")
+_LASTING = (el("ExpirationDate", NEVER), el("Changes"))
+_PLAIN = (el("IsPassportNameHidden", False), el("PassportId", 0))
+_FOUND = (el("PassportChanges"), el("LookedupByCID", False))
+
+
 def _member(one: MemberEntry) -> Xml:
     found = [(INVITATION, one.invite)] if one.invite else []
     if one.kind == "Email":
@@ -109,13 +116,12 @@ def _member(one: MemberEntry) -> Xml:
         el("MembershipId", one.id),
         el("Type", one.kind),
         *((el("DisplayName", one.name),) if one.name else ()),
-        el("State", "Accepted"),
+        _ACCEPTED,
         *((el("Annotations", *_pairs(found)),) if found else ()),
         el("Deleted", one.deleted),
         el("LastChanged", soap_moment(one.changed)),
         el("JoinedDate", soap_moment(one.joined)),
-        el("ExpirationDate", NEVER),
-        el("Changes"),
+        *_LASTING,
         *_identity(one),
         at={"xsi:type": f"{one.kind}Member"},
     )
@@ -128,9 +134,7 @@ def _identity(one: MemberEntry) -> tuple[Xml, ...]:
         return (el("PhoneNumber", one.address),)
     return (
         el("PassportName", one.address),
-        el("IsPassportNameHidden", False),
-        el("PassportId", 0),
+        *_PLAIN,
         el("CID", one.cid),
-        el("PassportChanges"),
-        el("LookedupByCID", False),
+        *_FOUND,
     )

@@ -87,6 +87,23 @@ class Conversation(Generic[T]):
     awaited has happened, with what is then to be sent (possibly nothing).
     """
 
+    __slots__ = (
+        "_awaiting",
+        "_awaits",
+        "_buffer",
+        "_eof",
+        "_limit",
+        "_output",
+        "_started",
+        "_talk",
+        "_want",
+        "done",
+        "error",
+        "notes",
+        "result",
+        "sightings",
+    )
+
     def __init__(
         self, talk: Talk[T], *, buffer_limit: int = 4 << 20, output: Callable[[bytes], None] | None = None
     ) -> None:

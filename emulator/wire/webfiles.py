@@ -10,6 +10,7 @@ import re
 from base64 import b64decode
 from datetime import UTC, datetime, timedelta, timezone
 from email.utils import format_datetime, parsedate_to_datetime
+from functools import lru_cache
 
 TILE = b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR42mNQSFgAAAHEASFcollRAAAAAElFTkSuQmCC"
@@ -72,6 +73,7 @@ def soap_date(seconds: float) -> str:
 _MOMENT = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(?:Z|([+-])(\d\d):(\d\d))?", re.ASCII)
 
 
+@lru_cache(4096)  # a list of contacts says few moments many times
 def soap_moment(milliseconds: int) -> str:
     """`2007-07-01T12:00:05.123Z`: the exact time of a change, which clients hand back to ask for what came later."""
     seconds, rest = divmod(milliseconds, 1000)

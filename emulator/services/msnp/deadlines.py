@@ -1,4 +1,4 @@
-"""Time limits of connections: one timer for all limits of one connection, looked at lazily, so that a busy one is cheap.
+"""Time limits of connections: one timer for all those of one connection, looked at lazily, so a busy one is cheap.
 
 Not the limits' meaning: whoever has one says what happens. Source: msnp.md 1.5 to 1.7.
 """
@@ -39,7 +39,7 @@ class Patience:
     Costs at most one timer in LOOK seconds, however often it is touched. `call_later` None: no clock, nobody is late.
     """
 
-    __slots__ = ("_call_later", "_late", "_now", "_ends", "_timer")
+    __slots__ = ("_call_later", "_ends", "_late", "_now", "_timer")
 
     def __init__(self, call_later: CallLater | None, now: Callable[[], float], late: Callable[[str], None]) -> None:
         self._call_later = call_later

@@ -30,8 +30,10 @@ class Part(Protocol):
 
 
 class Person:
-    """`place` is the world's number of the place, 0 once it is gone; `announced` is true after the first CHG;
-    `over` once a command ends the session."""
+    """`place` is the world's number of the place, 0 once it is gone; `announced` is true after the first CHG.
+
+    `over` is true once a command has ended the session.
+    """
 
     __slots__ = ("_over_gateway", "address", "announced", "context", "dialect", "house", "over", "place")
 
