@@ -45,6 +45,11 @@ class Served:
         self._end()
 
     @property
+    def pid(self) -> int:
+        """Number of the process."""
+        return self._process.pid
+
+    @property
     def memory(self) -> int:
         """Resident memory in bytes."""
         for line in Path(f"/proc/{self._process.pid}/status").read_text().splitlines():

@@ -3,14 +3,18 @@
 # Elsewhere it says exactly what to install and goes on: everything that can work without it will.
 set -u
 
-# command: package
+# command: package (a path stands for what has no command)
 NEEDS="nft:nftables ip:iproute2 squid:squid-openssl curl:curl openssl:openssl"
 TESTS="dig:dnsutils tshark:tshark nmap:nmap stun:stun-client turnutils_natdiscovery:coturn sqlite3:sqlite3 file:file"
+TESTS="$TESTS gcc:gcc pkg-config:pkg-config /usr/include/nice/agent.h:libnice-dev"  # a second client of the relay
 
 missing=""
 for need in $NEEDS $TESTS; do
   command=${need%%:*}
-  PATH="$PATH:/usr/sbin:/sbin" command -v "$command" >/dev/null 2>&1 || missing="$missing ${need#*:}"
+  case "$command" in
+    /*) [ -e "$command" ] ;;
+    *) PATH="$PATH:/usr/sbin:/sbin" command -v "$command" >/dev/null 2>&1 ;;
+  esac || missing="$missing ${need#*:}"
 done
 [ -z "$missing" ] && exit 0
 

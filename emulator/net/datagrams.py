@@ -1,4 +1,6 @@
-"""A UDP socket that survives ICMP errors and hands them over as evidence. For the near end; not a server."""
+"""UDP sockets of our own: one that survives ICMP errors and hands them over as evidence (near end), and one that is
+bound to a port and reads without detours (relays). Not Twisted's ports, which lose both kinds of time and news.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +17,9 @@ from emulator.net.linux import errqueue
 from emulator.wire.receipt import Endpoint
 
 SIZE = 65535
+BURST = 4096  # datagrams read before the reactor gets its turn
+BUFFER = 4 << 20  # bytes asked for between kernel and program: a second of media and more
+SO_RCVBUFFORCE, SO_SNDBUFFORCE = 33, 32  # Linux, for root: beyond net.core.rmem_max
 
 
 @implementer(interfaces.IReadDescriptor)
@@ -104,3 +109,79 @@ class DatagramSocket:
         for icmp, destination in found:
             self._on_icmp(icmp, Endpoint(*destination) if destination else None)
         return bool(found)
+
+
+@implementer(interfaces.IReadDescriptor)
+class BoundDatagrams:
+    """A socket on one address and port. `receive(data, (address, port))`; it may be replaced at any time.
+
+    ICMP errors are not asked for, so none is ever reported on this socket. Raises OSError when the port is taken.
+    """
+
+    def __init__(
+        self, reactor: Any, address: str, number: int, receive: Callable[[bytes, tuple[str, int]], None]
+    ) -> None:
+        self.number = number
+        self.receive = receive
+        self._reactor = reactor
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            self._socket.setblocking(False)
+            self._socket.bind((address, number))
+        except OSError:
+            self._socket.close()
+            raise
+        widen(self._socket)
+        self._open = True
+        reactor.addReader(self)
+
+    def send(self, data: bytes, to: tuple[str, int]) -> None:
+        """Send one datagram; one that cannot be sent is lost, as on the way it might be."""
+        try:
+            self._socket.sendto(data, to)
+        except OSError:
+            pass
+
+    def close(self) -> None:
+        """Stop reading and close; safe to call twice."""
+        if self._open:
+            self._open = False
+            self._reactor.removeReader(self)
+            self._socket.close()
+
+    # Twisted's side
+
+    def fileno(self) -> int:
+        return self._socket.fileno() if self._open else -1
+
+    def logPrefix(self) -> str:
+        return "relayed port"
+
+    def doRead(self) -> None:
+        take = self._socket.recvfrom
+        for _ in range(BURST):
+            if not self._open:
+                return
+            try:
+                data, source = take(SIZE)
+            except OSError:  # nothing more; or, where the system has it so, an error of an earlier datagram
+                return
+            self.receive(data, source)
+
+    def connectionLost(self, reason: Failure) -> None:
+        if self._open:
+            self._reactor.addReader(self)
+
+
+def widen(sock: socket.socket) -> None:
+    """Ask for large buffers; the system gives what it allows."""
+    for forced, plain in ((SO_RCVBUFFORCE, socket.SO_RCVBUF), (SO_SNDBUFFORCE, socket.SO_SNDBUF)):
+        try:
+            if not errqueue.AVAILABLE:
+                raise OSError("no such option")
+            sock.setsockopt(socket.SOL_SOCKET, forced, BUFFER)
+        except OSError:
+            try:
+                sock.setsockopt(socket.SOL_SOCKET, plain, BUFFER)
+            except OSError:
+                pass

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from hashlib import sha256
+from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
 
@@ -26,18 +27,15 @@ from emulator.services.control import ControlResource
 from emulator.services.journal import Journal
 from emulator.services.listeners import Listeners, why_not
 from emulator.services.msnp.house import House
-from emulator.services.operations import Operations
+from emulator.services.operations import DialsBack, Operations
 from emulator.services.registry import stream_servers
+from emulator.services.relay import Relay
 from emulator.services.stream import FarEndFactory
 from emulator.services.surroundings import Surroundings
 from emulator.store.database import Store
 from emulator.wire import join as join_file
-from emulator.wire.context import ServerContext
 from emulator.wire.control import Listener
-from emulator.wire.datagram import Answered
-from emulator.wire.exchanges import answer_datagram
 from emulator.wire.join import Join
-from emulator.wire.turn import Allocations
 from emulator.world.cast import Cast
 from emulator.world.world import World
 
@@ -53,6 +51,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     `state`: file in which the world is kept; None keeps it in memory. `open_accounts`: whoever signs in with an unknown
     address gets an account. `dispatch`: notification sessions are referred once before they may sign in.
+    `vantages`: networks in which a vantage may say itself where it is to be dialled.
     """
 
     addresses: dict[str, str]
@@ -67,10 +66,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     state: Path | None = None
     open_accounts: bool = False
     dispatch: bool = False
+    vantages: tuple[IPv4Network, ...] = ()
 
 
 class Emulator:
-    """The far end, running in one reactor."""
+    """The far end, running in one reactor. `make_back(join, source)` makes what opens flows to vantages."""
 
     def __init__(
         self,
@@ -82,6 +82,7 @@ class Emulator:
         *,
         now: Callable[[], float],
         entropy: Callable[[int], bytes],
+        make_back: Callable[[Callable[[], Join], str], DialsBack] | None = None,
     ) -> None:
         self._reactor = reactor
         self._catalog = catalog
@@ -101,24 +102,26 @@ class Emulator:
             now=now,
             entropy=entropy,
         )
-        self._allocations = Allocations()
+        self._relay = Relay(reactor, now=now, entropy=entropy)
         contexts = TlsContexts(authority)
         self._store = Store.open(settings.state)
         world = World(now=now, entropy=entropy, open_accounts=True, anybody=settings.open_accounts)
         self._store.load(world)
         cast.populate(world)
-        self._house = House(
-            world, self._store.flush, call_later=reactor.callLater, now=now, dispatch=settings.dispatch
-        )
+        self._house = House(world, self._store.flush, call_later=reactor.callLater, now=now, dispatch=settings.dispatch)
         move_in(self._house, catalog, call_later=reactor.callLater, now=now, entropy=entropy)
         servers = stream_servers(
             catalog, authority, self._house, now=now, entropy=entropy, call_later=reactor.callLater
         )
+        servers["pseudo-tls"] = self._relay.leg
         factory = FarEndFactory(reactor, self._journal, servers, self._surroundings, contexts.server_context())
         self.listeners = Listeners(
-            reactor, catalog, self._journal, self._surroundings, factory, self._answer, bind=settings.bind
+            reactor, catalog, self._journal, self._surroundings, factory, self._relay, bind=settings.bind
         )
-        self._operations = Operations(reactor, catalog, self._journal, self.listeners, self._surroundings)
+        back = None if make_back is None else make_back(self.join, settings.addresses["peer"])
+        self._operations = Operations(
+            reactor, catalog, self._journal, self.listeners, self._surroundings, back, settings.vantages
+        )
         self._certificate = ControlCertificate(entropy)
         self._ports: list[interfaces.IListeningPort] = []
 
@@ -153,6 +156,7 @@ class Emulator:
         self._house.close()
         await task.deferLater(self._reactor, 0.0)  # what was written leaves before the connections end
         await self.listeners.close()
+        self._relay.close()
         for port in self._ports:
             stopped = port.stopListening()
             if stopped is not None:
@@ -181,9 +185,6 @@ class Emulator:
             root=self._authority.root_pem.decode(),
             addresses=self._settings.addresses,
         )
-
-    def _answer(self, data: bytes, context: ServerContext) -> Answered | None:
-        return answer_datagram(data, context, self._allocations)
 
     def _names(self) -> Listener:
         address, port = self._settings.dns_address, self._settings.dns_port

@@ -25,6 +25,7 @@ from emulator.wire import (
     turn,
     webcam,
 )
+from emulator.wire.allocation import Limits
 from emulator.wire.errors import WireError
 from emulator.wire.receipt import Endpoint
 from emulator.wire.talk import Conversation, Talk
@@ -93,7 +94,6 @@ class TestSharedSecret:
 
 class TestTurn:
     USER = TAG + b"1234"
-    NEAR_2 = Endpoint("198.51.100.8", 1)
 
     def ask(self, data: bytes, held: turn.Allocations, **changes: object) -> stun.Message:
         answered = turn.answer(data, server_context(**changes), held)
@@ -101,35 +101,41 @@ class TestTurn:
         (reply,) = answered.replies
         return stun.decode(reply.data)
 
-    def test_wrong_key_missing_user_and_relaying(self) -> None:
+    def test_wrong_key_missing_user_and_no_allocation(self) -> None:
         held = turn.Allocations()
         key = shared_secret.derive_password(server_context().relay_key, self.USER)
         assert self.ask(turn.allocate(TAG, self.USER, b"wrong"), held).error == "431 Integrity Check Failure"
         nobody = stun.encode(stun.Message(turn.ALLOCATE, TAG, ((turn.MAGIC_COOKIE, turn.COOKIE),)), key)
         assert self.ask(nobody, held).error == "432 Missing Username"
         sending = self.ask(turn.send(TAG, self.USER, key, FAR, b"x"), held)
-        assert (sending.kind, sending.error) == (0x0114, "500 Not Relayed")
+        assert (sending.kind, sending.error) == (0x0114, "437 Allocation Mismatch")
         assert len(held) == 0
 
+    def granted(self, held: turn.Allocations, port: int, user: bytes = USER, lifetime: int | None = None) -> object:
+        """Relayed port of an Allocate from one source port, or the error."""
+        key = shared_secret.derive_password(server_context().relay_key, user)
+        asked = turn.allocate(TAG, user, key, lifetime)
+        answer = self.ask(asked, held, observed=Endpoint("198.51.100.8", port))
+        return answer.error or answer.address(stun.MAPPED_ADDRESS).port
+
     def test_a_repeated_allocate_keeps_its_port_and_the_table_has_a_limit(self) -> None:
-        held = turn.Allocations(limit=2, low=50000, high=50003)
-        ports = [held.allocate(NEAR, self.USER, 600, NOW) for _ in range(3)]
-        assert ports == [50000] * 3
-        assert held.allocate(self.NEAR_2, self.USER, 600, NOW) == 50001
-        assert held.allocate(Endpoint("198.51.100.9", 1), self.USER, 600, NOW) is None
-        assert held.allocate(Endpoint("198.51.100.9", 1), self.USER, 600, NOW + 600) == 50002
+        held = turn.Allocations(limits=Limits(total=2), low=50000, high=50003)
+        assert [self.granted(held, 1) for _ in range(3)] == [50000] * 3
+        assert self.granted(held, 2) == 50001
+        assert self.granted(held, 3) == "508 Insufficient Capacity"
+        held.tick(NOW + 600)
+        assert self.granted(held, 3) == 50002
 
     def test_release_and_port_exhaustion(self) -> None:
-        held = turn.Allocations(limit=100, low=50000, high=50001)
-        assert [held.allocate(NEAR, bytes((n,)), 600, NOW) for n in range(3)] == [50000, 50001, None]
-        assert held.release(NEAR, bytes((0,)), NOW) == 50000
-        assert held.release(NEAR, bytes((0,)), NOW) is None
-        assert held.allocate(NEAR, bytes((9,)), 600, NOW) == 50000
+        held = turn.Allocations(low=50000, high=50001)
+        assert [self.granted(held, port) for port in range(1, 4)] == [50000, 50001, "508 Insufficient Capacity"]
+        assert self.granted(held, 1, lifetime=0) == 50000
+        assert self.granted(held, 1, lifetime=0) == 0
+        assert self.granted(held, 9) == 50000
 
     def test_quota_is_an_error_answer(self) -> None:
-        held = turn.Allocations(limit=0)
-        key = shared_secret.derive_password(server_context().relay_key, self.USER)
-        assert self.ask(turn.allocate(TAG, self.USER, key), held).error == "486 Allocation Quota Reached"
+        held = turn.Allocations(limits=Limits(user=0))
+        assert self.granted(held, 1) == "486 Allocation Quota Reached"
 
     def test_the_client_needs_cookie_and_integrity(self) -> None:
         grant = turn.Grant(FAR, NEAR, 600)

@@ -1,7 +1,8 @@
-"""Exchange `relay-http`: a data relay in plain HTTP: open, push, pull, close.
+"""Exchange `relay-http`: a data relay in plain HTTP: open or meet, push, pull, close.
 
 Nobody described the original: emulated throughout. The ticket rides in `Authorization: Passport1.4 from-PP='…'`,
-offsets in Content-Range and Range, the token of a side in the path. Source: http.md 18.
+offsets in Content-Range and Range, the token of a side in the path. Whoever opens a session gets both tokens to give
+one away; with `?meet=` and 32 hex digits that both sides know, each gets its own. Source: http.md 18.
 """
 
 from __future__ import annotations
@@ -25,15 +26,33 @@ _END = re.compile(re.escape(RELAY_PATH) + r"/([0-9a-f]{32})/([ab])/([0-9a-f]{32}
 
 
 def open_session(request: Request, scene: Scene) -> Answered:
-    """201 with id and the two tokens, 401 without a ticket, 503 when the table is full."""
+    """201 with id and tokens, 401 without a ticket, 400 for a broken meeting, 403 for a third, 503 when full."""
     if not _has_ticket(request):
         challenge = ("WWW-Authenticate", passport.failure("Ticket needed"))
         return answers.answered(Response(401, (challenge, NO_STORE)))
     identifier, *tokens = (scene.entropy(16).hex() for _ in range(3))
+    meeting = request.parameter("meet")
+    if meeting:
+        return _meet(meeting, identifier, tokens, scene)
     if not scene.relay_sessions.open(identifier, {"a": tokens[0], "b": tokens[1]}, scene.now()):
         return answers.answered(Response(503, (NO_STORE,)))
     body = msgspec.json.encode({"id": identifier, "writer": tokens, "ttl": int(LIFETIME)})
     headers = (("Location", f"{RELAY_PATH}/{identifier}"), ("Content-Type", "application/json"), NO_STORE)
+    return answers.answered(Response(201, headers, body))
+
+
+def _meet(meeting: str, identifier: str, tokens: list[str], scene: Scene) -> Answered:
+    if not re.fullmatch(r"[0-9a-f]{32}", meeting):
+        return answers.answered(Response(400, (NO_STORE,)))
+    try:
+        met = scene.relay_sessions.meet(meeting, identifier, {"a": tokens[0], "b": tokens[1]}, scene.now())
+    except RelayError as error:
+        return answers.answered(Response(STATUS[error.problem], (NO_STORE,)), refused=error.problem)
+    if met is None:
+        return answers.answered(Response(503, (NO_STORE,)))
+    found, side, token = met
+    body = msgspec.json.encode({"id": found, "side": side, "token": token, "ttl": int(LIFETIME)})
+    headers = (("Location", f"{RELAY_PATH}/{found}/{side}/{token}"), ("Content-Type", "application/json"), NO_STORE)
     return answers.answered(Response(201, headers, body))
 
 

@@ -39,6 +39,8 @@ class Session:
         self.tokens = tokens
         self.used = used
         self.closed = False
+        self.ticket = ""  # by which the second side finds it
+        self.met = False  # the second side is there
         self.sent: dict[Side, _Direction] = {"a": _Direction(), "b": _Direction()}
 
 
@@ -60,6 +62,22 @@ class RelaySessions:
             return False
         self._sessions[identifier] = Session(tokens, now)
         return True
+
+    def meet(self, ticket: str, identifier: str, tokens: dict[Side, str], now: float) -> tuple[str, Side, str] | None:
+        """Two sides meet by a ticket that both know: the first opens a session as side a, the second joins as side b.
+
+        Returns id, side and that side's token only; None when the table is full. Raises RelayError for a third.
+        """
+        for key, session in self._sessions.items():
+            if session.ticket == ticket and not self._dead(session, now):
+                if session.met:
+                    raise RelayError("forbidden")
+                session.met, session.used = True, now
+                return key, "b", session.tokens["b"]
+        if not self.open(identifier, tokens, now):
+            return None
+        self._sessions[identifier].ticket = ticket
+        return identifier, "a", tokens["a"]
 
     def push(self, identifier: str, side: Side, token: str, offset: int, data: bytes, now: float) -> None:
         """Take bytes from one side for the other. Raises RelayError."""
