@@ -46,7 +46,9 @@ def command(
 ) -> None:
     """Build inside, firewall and outside as network namespaces, run the scenarios, show what each firewall does.
 
-    Writes report.html, run.json and junit.xml. Needs Linux and root (`messenger-lab doctor` says what is missing).
+    Without names it runs those that show the documented tables; the kinds of NAT (nat-full-cone, nat-symmetric and
+    others) run when they are named. Writes report.html, run.json and junit.xml. Needs Linux and root
+    (`messenger-lab doctor` says what is missing).
     """
     with clear_errors():
         catalog = load()

@@ -9,6 +9,7 @@ from hashlib import sha256
 
 from emulator.catalog import Catalog, Clause
 from emulator.catalog.model import Transport
+from emulator.wire import stun
 
 MOST = 512  # samples per range; more ports than that are a sweep's business
 
@@ -23,12 +24,13 @@ def tested_ports(clause: Clause, catalog: Catalog, seed: bytes, samples: int) ->
         return tuple(range(clause.low, clause.high + 1))
     known = set(inside(clause, catalog))
     chosen = {clause.low, clause.high} | known
+    own = {catalog.ports.control, *stun.PORTS}
     counter = 0
     wanted = min(len(chosen) + max(0, min(samples, MOST)), clause.count - 1)
     while len(chosen) < wanted:
         key = f"{clause.transport}/{clause.low}-{clause.high}/{counter}".encode()
         port = clause.low + int.from_bytes(sha256(seed + key).digest()[:8], "big") % clause.count
-        if port != catalog.ports.control:  # on real gear the control channel may live on the same address
+        if port not in own:  # on real gear they may live on the same address
             chosen.add(port)
         counter += 1
     return tuple(sorted(chosen))

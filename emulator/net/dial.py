@@ -35,6 +35,8 @@ class _EvidenceClient(tcp.Client):
 
     def createInternetSocket(self) -> socket.socket:
         sock = cast(socket.socket, super().createInternetSocket())
+        if cast(_EvidenceConnector, self.connector).bindAddress is not None:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # two connections may share a local port
         errqueue.enable(sock)
         return sock
 
@@ -84,10 +86,24 @@ class _OneLink(protocol.ClientFactory):
             self._opened.errback(reason)
 
 
-async def dial(reactor: Any, address: str, port: int, timeout: float, attempt: Attempt | None = None) -> Link:
-    """Connect to an IPv4 address within `timeout` seconds. Raises DialFailed with the evidence."""
+async def dial(
+    reactor: Any,
+    address: str,
+    port: int,
+    timeout: float,
+    attempt: Attempt | None = None,
+    *,
+    source: int | None = None,
+    bind: str = "",
+) -> Link:
+    """Connect to an IPv4 address within `timeout` seconds. Raises DialFailed with the evidence.
+
+    `source`: local port, 0 for any; connections that were given one may share it, to different addresses.
+    `bind`: local address, "" for the system's choice.
+    """
     opened: Deferred[Link] = Deferred()
-    connector = _EvidenceConnector(address, port, _OneLink(opened), timeout, None, reactor)
+    bound = None if source is None and not bind else (bind, source or 0)
+    connector = _EvidenceConnector(address, port, _OneLink(opened), timeout, bound, reactor)
     try:
         connector.connect()
     except OSError as problem:

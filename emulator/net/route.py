@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import socket
 
+NOWHERE = "0.0.0.0"
+
 
 def source_for(address: str) -> str:
     """Local IPv4 address that the system would use towards `address`; "" when there is no way to it."""

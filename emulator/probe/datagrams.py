@@ -5,7 +5,6 @@ Not the protocols: those are datagram talks from `wire`.
 
 from __future__ import annotations
 
-import socket
 from typing import Any
 
 import msgspec
@@ -14,6 +13,7 @@ from twisted.internet.defer import Deferred
 from emulator.judge.flow import Flow
 from emulator.judge.observation import IcmpError, Observation
 from emulator.net.datagrams import DatagramSocket
+from emulator.net.route import NOWHERE, source_for
 from emulator.probe.place import Place
 from emulator.probe.recorder import Recorder
 from emulator.wire import echo
@@ -23,6 +23,7 @@ from emulator.wire.errors import WireError
 from emulator.wire.exchanges import DATAGRAM_CLIENTS
 from emulator.wire.receipt import Endpoint
 
+SECOND_WAIT = 1.0  # seconds at most for the second server's answer: `detection` looks longer, and better
 FIRST_WAIT = 0.25  # seconds before a question is repeated; doubled each time
 DISCARDS = 3  # empty datagrams, spread over a third of the time-out
 Facts = dict[str, object]
@@ -109,7 +110,7 @@ class DatagramAttempt:
         self._ask = ask
         self._waiting = Deferred()
         waiting = self._waiting
-        deadline = self._place.reactor.callLater(self._place.timeout, self._fail, Silent())
+        deadline = self._place.reactor.callLater(self._patience(ask), self._fail, Silent())
         again = _Repeat(self, ask)
         try:
             return await waiting
@@ -118,6 +119,10 @@ class DatagramAttempt:
             if deadline.active():
                 deadline.cancel()
             self._ask = self._waiting = None
+
+    def _patience(self, ask: Ask) -> float:
+        """Seconds until silence is silence."""
+        return self._place.timeout if ask.source == "peer" else min(self._place.timeout, SECOND_WAIT)
 
     def repeat(self, ask: Ask) -> None:
         """Send a question (again)."""
@@ -136,10 +141,10 @@ class DatagramAttempt:
 
     def _open(self, recorder: Recorder) -> None:
         if self._socket is None:
-            self._socket = DatagramSocket(self._place.reactor, self._received, self._icmp)
+            self._socket = DatagramSocket(self._place.reactor, self._received, self._icmp, self._place.source)
         recorder.enter("exchange")
         recorder.remote = self._target("peer", 0)
-        recorder.local = Endpoint(_source(recorder.remote.address), self._socket.port)
+        recorder.local = Endpoint(source_for(recorder.remote.address) or NOWHERE, self._socket.port)
 
     def _close(self) -> None:
         if self._socket is not None:
@@ -169,7 +174,7 @@ class DatagramAttempt:
         return ClientContext(
             tag=self._tag,
             host=self._flow.host,
-            local=Endpoint(_source(remote.address), self._socket.port),
+            local=Endpoint(source_for(remote.address) or NOWHERE, self._socket.port),
             remote=remote,
             relay_key=self._place.relay_key,
             entropy=self._place.entropy,
@@ -276,13 +281,3 @@ class _Repeat:
 
 def _with_facts(observation: Observation, facts: dict[str, object]) -> Observation:
     return msgspec.structs.replace(observation, facts=facts)
-
-
-def _source(address: str) -> str:
-    """The source address that this machine would use towards `address`; no packet is sent."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        try:
-            sock.connect((address, 9))
-            return str(sock.getsockname()[0])
-        except OSError:
-            return "0.0.0.0"

@@ -120,7 +120,8 @@ class StreamAttempt:
         self._dialling = Attempt()
         call = self._place.reactor.callLater(self._place.timeout * 0.98, self._remember, recorder)
         try:
-            return await dial(self._place.reactor, address, port, self._place.timeout, self._dialling)
+            place = self._place
+            return await dial(place.reactor, address, port, place.timeout, self._dialling, bind=place.source)
         finally:
             if call.active():
                 call.cancel()

@@ -37,22 +37,6 @@ Server = Callable[[ServerContext], Talk[None]]
 Take = Callable[[http.Answered], None]
 
 
-class LiveContext(ServerContext, frozen=True, kw_only=True):
-    """Surroundings of a conversation that can tell whether its connection is still there."""
-
-    alive: Callable[[], bool]
-
-
-def live(context: ServerContext, alive: Callable[[], bool]) -> LiveContext:
-    """The same surroundings, with that."""
-    fields = {name: getattr(context, name) for name in ServerContext.__struct_fields__}
-    return LiveContext(**fields, alive=alive)
-
-
-def _liveness(context: ServerContext) -> Callable[[], bool]:
-    return context.alive if isinstance(context, LiveContext) else lambda: True
-
-
 class _Session:
     """One MSNP conversation behind the gateway.
 
@@ -69,7 +53,7 @@ class _Session:
         self.last = b""
         self.asked = b""  # body of the request that `last` answered
         self.waiting: Callable[[], None] | None = None  # answers the poll that is held
-        self.alive: Callable[[], bool] = _liveness(context)  # is the connection there, on which the poll is held?
+        self.alive = context.alive  # is the connection there, on which the poll is held?
         self.timer: Any = None
         inside = replace(context, push=self._push, hang_up=self._hang_up)
         self.conversation: Conversation[Any] = Conversation(server(inside))
@@ -174,7 +158,7 @@ class Gateway:
         browser = BROWSERS if request.header("Origin") else ()
         hold = _lifespan(request) if action == "poll" else 0.0
         if hold and not session.queue and not session.finished:
-            session.alive = _liveness(context)
+            session.alive = context.alive
             return http.Later(lambda take: self._hold(session, hold, lambda: self._answer(session, reachable), take))
         answered = self._answer(session, reachable)
         if not browser:

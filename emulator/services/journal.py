@@ -19,6 +19,25 @@ SEEN_LIMIT = 1_000  # tagged exchanges of one receipt; later ones are only count
 class Entry:
     """A receipt in the making."""
 
+    __slots__ = (
+        "_journal",
+        "at",
+        "end",
+        "error",
+        "facts",
+        "local",
+        "number",
+        "peer",
+        "protocol",
+        "received",
+        "seen",
+        "sent",
+        "serial",
+        "state",
+        "tls",
+        "transport",
+    )
+
     def __init__(self, journal: Journal, number: int, transport: str, local: Endpoint, peer: Endpoint) -> None:
         self._journal = journal
         self.number = number
@@ -148,3 +167,11 @@ class Journal:
             changed.append(entry.receipt())
         changed.reverse()
         return tuple(changed), self._serial
+
+    def peers(self, tags: set[tuple[str, str]]) -> dict[str, int]:
+        """Addresses from which flows with these tags (protocol, hex) arrived, with how many receipts."""
+        found: dict[str, int] = {}
+        for entry in self._entries.values():
+            if any((seen.protocol, seen.tag) in tags for seen in entry.seen):
+                found[entry.peer.address] = found.get(entry.peer.address, 0) + 1
+        return found

@@ -17,6 +17,7 @@ from emulator.services.datagrams import Answer, FarDatagrams
 from emulator.services.journal import Journal
 from emulator.services.stream import FarEndFactory
 from emulator.services.surroundings import Surroundings
+from emulator.wire import stun
 from emulator.wire.control import Listener
 from emulator.wire.receipt import Endpoint
 
@@ -54,6 +55,8 @@ class Listeners:
         tried = [self._tcp(port) for port in self._catalog.fixed_ports("tcp")]
         echo = dict.fromkeys((addresses["echo.edge.messenger.live.com"], addresses["second"], addresses["peer"]))
         tried += [self._udp(address, port) for address in echo for port in self._catalog.fixed_ports("udp")]
+        servers = (addresses["echo.edge.messenger.live.com"], addresses["second"])
+        tried += [self._udp(address, port) for address in dict.fromkeys(servers) for port in stun.PORTS]
         relay = self._surroundings.relay
         tried.append(self._udp(relay.address, relay.port))
         tried += self.open_samples(seed, samples)

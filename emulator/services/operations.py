@@ -120,8 +120,10 @@ class Operations:
         if len(wanted.flows) > MOST_DIALS:
             return Dialling("", f"{len(wanted.flows)} flows at once, at most {MOST_DIALS}: ask for fewer samples")
         seen = self._journal.peers({(item.protocol, item.tag) for item in self._expected.values() if item.tag})
-        allowed = wanted.address in seen or wanted.address == observed or self._operator_knows(wanted.address)
-        address = wanted.address if allowed else max(seen, key=lambda one: seen[one], default="")
+        address = wanted.address if wanted.address in seen else max(seen, key=lambda one: seen[one], default="")
+        known = wanted.address == observed or (wanted.anyway and self._operator_knows(wanted.address))
+        if not address and known:
+            address = wanted.address
         if not address:
             return Dialling("", "no flow of this run has arrived yet: where from is not known", later=True)
         self._back.start(address, wanted.timeout, wanted.flows)

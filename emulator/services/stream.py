@@ -15,7 +15,6 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from emulator.services.gateway import live
 from emulator.services.journal import Entry, Journal
 from emulator.services.surroundings import Surroundings
 from emulator.wire.clienthello import client_hello
@@ -125,9 +124,13 @@ class FarEnd(protocol.Protocol):
             self._idle.cancel()
             self._idle = None
         context = self._surroundings.server_context(
-            self._local, self._peer, secure=self._secure, push=self._push, hang_up=self._hang_up
+            self._local,
+            self._peer,
+            secure=self._secure,
+            push=self._push,
+            hang_up=self._hang_up,
+            alive=self._alive,
         )
-        context = live(context, self._alive)
         self._conversation = Conversation(server(context), output=self._drive)
         out = self._conversation.start()
         self._drive(out + self._conversation.feed(waiting))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from emulator.wire.context import ServerContext, nobody, nowhere
+from emulator.wire.context import ServerContext, always, nobody, nowhere
 from emulator.wire.receipt import Endpoint
 
 
@@ -35,6 +35,7 @@ class Surroundings:
         self.relay_key = relay_key
         self.now = now
         self.entropy = entropy
+        self.first = Endpoint(addresses["echo.edge.messenger.live.com"], echo_port)
         self.second = Endpoint(addresses["second"], echo_port)
         self.relay = Endpoint(addresses["relay.voice.messenger.msn.com"], relay_port)
         self.connections: set[Stoppable] = set()
@@ -47,12 +48,13 @@ class Surroundings:
         secure: bool,
         push: Callable[[bytes], None] = nowhere,
         hang_up: Callable[[], None] = nobody,
+        alive: Callable[[], bool] = always,
     ) -> ServerContext:
         """The surroundings of one conversation."""
         return ServerContext(
             observed=observed,
             local=local,
-            second=self.second,
+            second=self.first if local.address == self.second.address else self.second,
             relay=self.relay,
             relay_key=self.relay_key,
             entropy=self.entropy,
@@ -60,4 +62,5 @@ class Surroundings:
             secure=secure,
             push=push,
             hang_up=hang_up,
+            alive=alive,
         )

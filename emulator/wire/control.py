@@ -94,13 +94,15 @@ class Inward(msgspec.Struct, frozen=True):
 
 class Dial(msgspec.Struct, frozen=True):
     """Asks the emulator to open flows to the vantage. `address` is where the vantage says it can be found: it is
-    dialled only if it is the observed one, or in a network that the operator named. `timeout`: seconds for a stage.
+    dialled only if it is an observed one, or `anyway` in a network that the operator named, when nothing of the run has
+    arrived. Behind a translation the observed address is dialled instead. `timeout`: seconds for a stage.
     """
 
     run: str
     address: str
     timeout: float
     flows: tuple[Inward, ...]
+    anyway: bool = False
 
 
 class Dialling(msgspec.Struct, frozen=True):

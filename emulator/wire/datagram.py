@@ -10,6 +10,8 @@ from typing import Any, Literal, TypeVar
 
 import msgspec
 
+from emulator.wire.receipt import Endpoint
+
 T = TypeVar("T")
 
 Where = Literal["peer", "second"]  # the flow's destination, or the second echo server
@@ -40,10 +42,14 @@ DatagramTalk = Generator[Ask | Tell, bytes, T]
 
 
 class Reply(msgspec.Struct, frozen=True):
-    """An answer datagram; it goes to the observed source only, from the socket asked or from the second server's."""
+    """An answer datagram; it goes to the observed source only, from the socket asked or from the second server's.
+
+    `origin`: the far end's own address and port that it must leave from instead (RFC 3489 CHANGE-REQUEST).
+    """
 
     data: bytes
     source: Where = "peer"
+    origin: Endpoint | None = None
 
 
 class Answered(msgspec.Struct, frozen=True):

@@ -41,6 +41,16 @@ def request(transaction: bytes) -> bytes:
     return bytes((VERSION, REQUEST)) + _masked(bytes(2)) + _masked(bytes(4)) + bytes(8) + transaction
 
 
+def hello() -> bytes:
+    """Code 4, all else zero: it asks nothing, the client sends it to learn which address of its own is used."""
+    return bytes((VERSION, HELLO)) + bytes(SIZE - 2)
+
+
+def cross(first_answer: bytes) -> bytes:
+    """The code-3 question: the answer of phase 1, sent back with the code changed (dossier 2.3)."""
+    return bytes((VERSION, CROSS)) + first_answer[2:]
+
+
 def pack(record: Record) -> bytes:
     """Twenty bytes with every address and port masked. WireError for an address that is not IPv4."""
     return b"".join(
@@ -81,7 +91,7 @@ def udp_second(context: ClientContext, first_answer: bytes) -> DatagramTalk[dict
 
     `first_answer` is the answer of phase 1, sent back with code 3 (dossier 2.3). Facts: second_answered.
     """
-    question = bytes((VERSION, CROSS)) + first_answer[2:]
+    question = cross(first_answer)
     answer = yield Ask(question, lambda data: data != question and _answers(data, context.tag), source="second")
     if answer[1:] != bytes((REPLY,)) + first_answer[2:]:
         raise WireError("the second echo server described another mapping than the first")

@@ -17,6 +17,7 @@ from emulator.wire import (
     reflector,
     shared_secret,
     sip,
+    stun,
     t120,
     trudp,
     turn,
@@ -60,6 +61,11 @@ STREAM_SERVERS: dict[str, StreamServer] = {
     "rdp": rdp.server,
 }
 
+# What a client itself listens for: other clients.
+PEER_SERVERS: dict[str, StreamServer] = {
+    name: STREAM_SERVERS[name] for name in ("webcam", "p2p-direct", "rtp-tcp", "msnftp", "t120", "rdp")
+}
+
 DATAGRAM_CLIENTS: dict[str, DatagramClient] = {
     "echo-udp": echo.udp_client,
     "discard": echo.discard_client,
@@ -82,6 +88,29 @@ def answer_datagram(data: bytes, context: ServerContext, allocations: turn.Alloc
             return echo.answer(data, context)
         case "turn":
             return turn.answer(data, context, allocations)
+        case "trudp":
+            return trudp.answer(data, context)
+        case "stun" if context.local.port in stun.PORTS:
+            return _rationed(stun.answer(data, context), data, context, allocations)
+        case "stun" | "rtp" | "rtcp" | "opaque":
+            return media.answer(data, context)
+        case _:
+            return None
+
+
+def _rationed(
+    answered: Answered | None, data: bytes, context: ServerContext, allocations: turn.Allocations
+) -> Answered | None:
+    """The binding service answers everybody, with more bytes than it was asked with: so much a second and address."""
+    more = sum(len(reply.data) for reply in answered.replies) - len(data) if answered is not None else 0
+    if answered is None or allocations.may_owe(context.observed.address, more, context.now()):
+        return answered
+    return Answered(answered.protocol, answered.tag, facts={**answered.facts, "not_answered": "too many questions"})
+
+
+def answer_peer(data: bytes, context: ServerContext) -> Answered | None:
+    """What a client answers to a datagram of another client; None: it is not for clients."""
+    match classify_datagram(data, context.local.port):
         case "trudp":
             return trudp.answer(data, context)
         case "stun" | "rtp" | "rtcp" | "opaque":

@@ -6,12 +6,14 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from emulator.catalog import load
+from emulator.judge.record import PassRecord
+from emulator.scenario.load import load as load_scenario
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
 
@@ -50,3 +52,37 @@ def lab(runtime: Path) -> Iterator[object]:
 
     with Lab(load(), runtime=runtime) as lab:
         yield lab
+
+
+SCENARIO = """
+id = "trial"
+title = { en = "A trial", pt = "Um teste" }
+about = "rules of one test"
+firewall = "trial.nft"
+[expect]
+"""
+Through = Callable[[str], PassRecord]
+
+
+@pytest.fixture(scope="module")
+def through(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Through]:
+    """Runs everything through the rules (nft) that a test gives; lab and emulator are the module's."""
+    from emulator.lab.lab import Lab
+    from emulator.runner.inlab import LabRunner, start_serve
+    from emulator.runner.passes import Options
+
+    place = tmp_path_factory.mktemp("trial")
+    file = place / "trial.toml"
+    file.write_text(SCENARIO)
+    catalog = load()
+    options = Options(seed="0011", samples=1, timeout=1.0)
+    with Lab(catalog) as lab:
+        join, _ = start_serve(lab, catalog, options, place / "certs")
+        runner = LabRunner(lab, join, options)
+
+        def run(rules: str) -> PassRecord:
+            (place / "trial.nft").write_text(rules)
+            scenario = load_scenario(str(file), catalog, cwd=place)
+            return runner.run(file, scenario, scenario.passes[0], lambda done, total: None)
+
+        yield run

@@ -2,25 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
-import pytest
-
-from emulator.catalog import load
 from emulator.judge.record import Judged, PassRecord
-from emulator.lab.lab import Lab
-from emulator.runner.inlab import LabRunner, start_serve
-from emulator.runner.passes import Options
-from emulator.scenario.load import load as load_scenario
 
-SCENARIO = """
-id = "one-way"
-title = { en = "One way", pt = "Um sentido" }
-about = "the two directions differ"
-firewall = "one-way.nft"
-[expect]
-"""
+Through = Callable[[str], PassRecord]
 FORWARD = """
 table inet lab {{
   chain forward {{
@@ -44,26 +30,6 @@ REVERSED = FORWARD.format(
     iifname "outside" udp dport 1025-65535 accept
     """
 )
-Through = Callable[[str], PassRecord]
-
-
-@pytest.fixture(scope="module")
-def through(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Through]:
-    place: Path = tmp_path_factory.mktemp("one-way")
-    file = place / "one-way.toml"
-    file.write_text(SCENARIO)
-    catalog = load()
-    options = Options(seed="0011", samples=1, timeout=1.0)
-    with Lab(catalog) as lab:
-        join, _ = start_serve(lab, catalog, options, place / "certs")
-        runner = LabRunner(lab, join, options)
-
-        def run(rules: str) -> PassRecord:
-            (place / "one-way.nft").write_text(rules)
-            scenario = load_scenario(str(file), catalog, cwd=place)
-            return runner.run(file, scenario, scenario.passes[0], lambda done, total: None)
-
-        yield run
 
 
 def inward(record: PassRecord) -> dict[str, Judged]:

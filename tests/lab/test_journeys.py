@@ -2,26 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
-import pytest
-
-from emulator.catalog import load
 from emulator.judge.journey import JourneyRecord, StepRecord
 from emulator.judge.record import PassRecord
-from emulator.lab.lab import Lab
-from emulator.runner.inlab import LabRunner, start_serve
-from emulator.runner.passes import Options
-from emulator.scenario.load import load as load_scenario
 
-SCENARIO = """
-id = "interfering"
-title = { en = "Interfering", pt = "Interferindo" }
-about = "lets flows begin"
-firewall = "interfering.nft"
-[expect]
-"""
+Through = Callable[[str], PassRecord]
 FORWARD = """
 table inet lab {{
   chain forward {{
@@ -44,27 +30,6 @@ table ip nat {
 }
 """
 )
-Travel = Callable[[str], PassRecord]
-
-
-@pytest.fixture(scope="module")
-def through(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Travel]:
-    """Runs everything through one firewall; the emulator stays the same."""
-    place: Path = tmp_path_factory.mktemp("interfering")
-    file = place / "interfering.toml"
-    file.write_text(SCENARIO)
-    catalog = load()
-    options = Options(seed="0011", samples=0, timeout=1.0)
-    with Lab(catalog) as lab:
-        join, _ = start_serve(lab, catalog, options, place / "certs")
-        runner = LabRunner(lab, join, options)
-
-        def run(rules: str) -> PassRecord:
-            (place / "interfering.nft").write_text(rules)
-            scenario = load_scenario(str(file), catalog, cwd=place)
-            return runner.run(file, scenario, scenario.passes[0], lambda done, total: None)
-
-        yield run
 
 
 def journey(record: PassRecord, name: str = "session") -> JourneyRecord:
@@ -84,7 +49,7 @@ def outcome(record: PassRecord, feature: str = "sign-in") -> str:
     return next(one for one in record.outcomes if one.feature == feature).words
 
 
-def test_who_signs_in_and_cannot_talk_is_not_well(through: Travel) -> None:
+def test_who_signs_in_and_cannot_talk_is_not_well(through: Through) -> None:
     record = through(NO_SWITCHBOARD)
     assert verdict(record, "msnp") == ("pass", "confirmed")  # a flow signs in and leaves: it notices nothing
     assert (journey(record).state, journey(record).by) == ("broken", "chat")
@@ -99,7 +64,7 @@ def test_who_signs_in_and_cannot_talk_is_not_well(through: Travel) -> None:
     ]
 
 
-def test_a_path_that_fails_on_the_way_is_left_for_the_next(through: Travel) -> None:
+def test_a_path_that_fails_on_the_way_is_left_for_the_next(through: Through) -> None:
     record = through(NO_PROOF)
     assert verdict(record, "msnp") == ("pass", "confirmed")
     assert (journey(record).state, journey(record).by) == ("done", "gateway")
@@ -109,7 +74,7 @@ def test_a_path_that_fails_on_the_way_is_left_for_the_next(through: Travel) -> N
     assert verdict(record, "session/chat/gateway") == ("pass", "confirmed")
 
 
-def test_behind_a_nat_every_step_is_confirmed(through: Travel) -> None:
+def test_behind_a_nat_every_step_is_confirmed(through: Through) -> None:
     record = through(TRANSLATED)
     assert [one.words for one in record.journeys] == ["done", "done"]
     steps = [item for item in record.judged if item.flow.row_kind == "journey"]
@@ -118,7 +83,7 @@ def test_behind_a_nat_every_step_is_confirmed(through: Travel) -> None:
     assert step(record, "sign-in").words.startswith("MSNP15, seen from 203.0.113.")  # the firewall's own address
 
 
-def test_an_open_firewall_needs_no_fallback(through: Travel) -> None:
+def test_an_open_firewall_needs_no_fallback(through: Through) -> None:
     record = through(OPEN)
     assert [one.words for one in record.journeys] == ["done", "done"]
     assert all(one.state == "done" for journey in record.journeys for one in journey.steps)

@@ -14,7 +14,7 @@ from emulator.catalog import load as load_catalog
 from emulator.judge.flow import Flow
 from emulator.judge.outcome import evaluate
 from emulator.judge.verdicts import Verdict
-from emulator.probe.plan import plan
+from emulator.probe.plan import plan, plan_inward
 from emulator.scenario.load import known_scenarios, load
 from emulator.scenario.model import Pass, matches
 from tests.judge.journeys_made import travelled
@@ -30,15 +30,20 @@ CASES = [
 
 def flows(one: Pass, leaks: bool) -> tuple[Flow, ...]:
     numbers = count()
-    return plan(
+
+    def uid() -> str:
+        return f"{next(numbers):032x}"
+
+    outward = plan(
         CATALOG,
         seed=b"seed",
         samples=4,
-        uid=lambda: f"{next(numbers):032x}",
+        uid=uid,
         proxy="http://192.0.2.1:3128" if one.proxy else "",
         credentials=one.credentials == "right",
         leaks=leaks,
     )
+    return (*outward, *plan_inward(CATALOG, seed=b"seed", samples=4, uid=uid))
 
 
 @pytest.mark.parametrize(("scenario", "one"), CASES, ids=[f"{s.id}-{one.id}" for s, one in CASES])

@@ -16,6 +16,13 @@ SHIPPED = Path(__file__).parents[2] / "scenarios"
 NAMES = (
     "block-all",
     "documented-ports",
+    "nat-address-restricted",
+    "nat-full-cone",
+    "nat-no-discard",
+    "nat-no-udp",
+    "nat-none-stateful",
+    "nat-port-restricted",
+    "nat-symmetric",
     "no-1863",
     "no-udp",
     "open",

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 
 import pytest
+from msgspec.structs import replace
 from msnp_place import NOW, Service
 
-from emulator.services.gateway import IDLE, LIFESPAN, Gateway, live
+from emulator.services.gateway import IDLE, LIFESPAN, Gateway
 from emulator.services.msnp.session import Session
 from emulator.wire import challenge, http, tags
 from emulator.wire.context import ServerContext
@@ -68,7 +69,7 @@ class Place:
         request = http.Request(method, f"{base}/gateway/gateway.dll?{query}", headers, body)
         connected = [True]
         self.connections.append(connected)
-        return self.gateway.handle(request, live(self.context, lambda: connected[0]))
+        return self.gateway.handle(request, replace(self.context, alive=lambda: connected[0]))
 
     def send(self, query: str, body: bytes = b"") -> http.Response:
         answered = self.ask(query, body)
