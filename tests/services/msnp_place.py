@@ -81,9 +81,7 @@ class Service:
             now=self.now,
             dispatch=dispatch,
         )
-        self.contacts = move_in(
-            self.house, load(), call_later=self.clock.callLater, now=self.now, entropy=self.entropy
-        )
+        self.contacts = move_in(self.house, load(), call_later=self.clock.callLater, now=self.now, entropy=self.entropy)
 
     def line(self) -> Line:
         """A new connection."""
