@@ -75,7 +75,7 @@ def through(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Through]:
     file = place / "trial.toml"
     file.write_text(SCENARIO)
     catalog = load()
-    options = Options(seed="0011", samples=1, timeout=1.0)
+    options = Options(seed="0011", samples=1, timeout=1.5)
     with Lab(catalog) as lab:
         join, _ = start_serve(lab, catalog, options, place / "certs")
         runner = LabRunner(lab, join, options)
