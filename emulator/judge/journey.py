@@ -12,6 +12,8 @@ import msgspec
 
 from emulator.judge.verdicts import Verdict
 
+UNDECIDED = {"unknown", "error", "not-tested"}  # verdicts
+
 StepState = Literal["done", "failed", "not-run"]
 JourneyState = Literal["done", "broken", "not-run"]
 
@@ -69,9 +71,18 @@ def concluded(name: str, steps: tuple[StepRecord, ...], seconds: float) -> Journ
 
 
 def settled(journey: JourneyRecord, verdicts: Mapping[str, Verdict]) -> JourneyRecord:
-    """The journey once its flows are judged: a step that this end took for done is not, if its flow did not pass."""
+    """The journey once its flows are judged: a step that this end took for done is not, if its flow did not pass.
+
+    A journey that was broken by what nobody could decide (the emulator was lost, say) counts as not run.
+    """
     steps = tuple(_settled(step, verdicts) for step in journey.steps)
-    return concluded(journey.id, steps, journey.seconds)
+    known = concluded(journey.id, steps, journey.seconds)
+    broken = next((step for step in steps if known.state == "broken" and step.id == known.by), None)
+    if broken is None:
+        return known
+    reasons = {dead.verdict for dead in broken.dead}
+    reasons |= {verdicts[name].verdict for name in (*broken.failed, *broken.flows) if name in verdicts}
+    return msgspec.structs.replace(known, state="not-run") if reasons & UNDECIDED else known
 
 
 def _settled(step: StepRecord, verdicts: Mapping[str, Verdict]) -> StepRecord:

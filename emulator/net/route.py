@@ -1,4 +1,4 @@
-"""From which address of this machine packets to somebody leave. Nothing is sent to find out."""
+"""Which addresses are this machine's, and from which of them packets to somebody leave. Nothing is sent."""
 
 from __future__ import annotations
 
@@ -15,3 +15,13 @@ def source_for(address: str) -> str:
             return str(probe.getsockname()[0])
         except OSError:
             return ""
+
+
+def is_ours(address: str) -> bool:
+    """True for an IPv4 address of this machine."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((address, 0))
+        except OSError:
+            return False
+        return True

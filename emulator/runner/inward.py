@@ -18,7 +18,7 @@ from emulator.judge import classify, evidence
 from emulator.judge.flow import Flow
 from emulator.judge.observation import Observation
 from emulator.judge.record import Judged
-from emulator.net.route import source_for
+from emulator.net.route import is_ours, source_for
 from emulator.pki.tls import client_context
 from emulator.probe.control import Control, ControlLost, ControlRefused
 from emulator.probe.plan import plan_inward
@@ -63,7 +63,7 @@ class InwardPass:
         self._flows: tuple[Flow, ...] = ()
         if not self._address:
             self.note = "no way to the contact from here: nothing was opened from outside"
-        elif self._address in join.addresses.values() or self._address.startswith("127."):
+        elif is_ours(join.address("peer")):
             self.note = "the emulator is on this machine: nothing can be opened from outside"
         else:
             self._flows = plan_inward(catalog, seed=bytes.fromhex(seed), samples=samples, uid=lambda: entropy(16).hex())
@@ -71,6 +71,7 @@ class InwardPass:
         fields = {flow.id: catalog.exchanges[flow.exchange].tag for flow in self._flows}
         self._tags = {name: tags.allocate(field.protocol, field.bits) for name, field in fields.items()}
         self._vantage = Vantage(reactor, join, self._address, client_context(), now=now, entropy=entropy)
+        self._dialled = False
         self._failed: dict[str, str] = {}
         self._seen: dict[str, Observation] = {}
         self._why = ""
@@ -104,9 +105,12 @@ class InwardPass:
                 self._watch.stop()
 
     async def judged(self) -> tuple[tuple[Judged, ...], tuple[Receipt, ...]]:
-        """Verdicts of all inward flows, and this end's receipts. Closes the listeners."""
+        """Verdicts of all inward flows and this end's receipts; none when nothing was dialled. Closes the listeners."""
         receipts = tuple(replace(one, id=one.id + NUMBERS) for one in self._vantage.receipts())
         await self._vantage.close()
+        if not self._dialled:
+            self.note = self.note or f"nothing was opened from outside: {self._why or 'the emulator was not asked'}"
+            return (), ()
         index = evidence.Index(receipts)
         found = []
         for flow in self._flows:
@@ -138,6 +142,7 @@ class InwardPass:
                 self._why = answer.why
                 return
             await deferLater(self._reactor, ASK, lambda: None)
+        self._dialled = True
         deadline = self._reactor.seconds() + 2 * self._timeout + MORE
         while True:
             dialled = await self._control.dialled()

@@ -15,6 +15,7 @@ from emulator.catalog import Catalog
 from emulator.net.dial import DialFailed, dial
 from emulator.net.linux.halfopen import TABLE as HALF_OPEN
 from emulator.net.linux.halfopen import half_open
+from emulator.net.route import is_ours
 from emulator.services.journal import Journal
 from emulator.services.listeners import Listeners
 from emulator.services.surroundings import Surroundings
@@ -126,6 +127,8 @@ class Operations:
             address = wanted.address
         if not address:
             return Dialling("", "no flow of this run has arrived yet: where from is not known", later=True)
+        if is_ours(address):
+            return Dialling("", "the vantage is on the emulator's machine")
         self._back.start(address, wanted.timeout, wanted.flows)
         return Dialling(address)
 

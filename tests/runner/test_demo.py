@@ -44,7 +44,7 @@ def left(runtime: Path) -> list[str]:
 
 
 def test_two_scenarios_are_met_and_nothing_is_left(runtime: Path, tmp_path: Path) -> None:
-    done = demo(runtime, tmp_path, "web-only", "reject-not-drop", "--samples", "1", "--timeout", "1")
+    done = demo(runtime, tmp_path, "web-only", "reject-not-drop", "--samples", "1", "--timeout", "2")
     assert done.returncode == 0, done.stderr + done.stdout
     record = json.loads((tmp_path / "report" / "run.json").read_text())
     web, reject = record["passes"]
