@@ -9,6 +9,7 @@ from collections.abc import Awaitable
 from typing import Any, TypeVar
 
 from cryptography import x509
+from twisted.internet.task import LoopingCall
 
 from emulator.judge.flow import Flow
 from emulator.judge.observation import Observation
@@ -26,6 +27,8 @@ from emulator.wire.receipt import Endpoint
 T = TypeVar("T")
 
 SILENCE = "silence"
+LOOKS = 4  # in one time-out
+LONGEST = 10  # time-outs that one stage may take while something still comes
 
 
 class StreamAttempt:
@@ -204,11 +207,35 @@ class StreamAttempt:
         self._link = link
 
     async def guarded(self, link: Link, work: Awaitable[T]) -> T:
-        """Await work on a link within the stage's time-out; silence raises LinkEnded("silence")."""
-        ended = LinkEnded(SILENCE, f"nothing came within {self._place.timeout:g} s")
-        call = self._place.reactor.callLater(self._place.timeout, link.fail, ended)
+        """Await work on a link; silence for as long as the stage's time-out raises LinkEnded("silence").
+
+        What goes on is given time: a dialogue of many questions may take longer than one time-out, at most ten.
+        """
+        timeout = self._place.timeout
+        ended = LinkEnded(SILENCE, f"nothing came within {timeout:g} s")
+        watch = _Watch(link, ended)
+        looking = LoopingCall(watch.look)
+        looking.clock = self._place.reactor
+        looking.start(timeout / LOOKS, now=False)
         try:
             return await work
         finally:
-            if call.active():
-                call.cancel()
+            looking.stop()
+
+
+class _Watch:
+    """Gives a link up once nothing has come for LOOKS looks in a row."""
+
+    def __init__(self, link: Link, ended: LinkEnded) -> None:
+        self._link = link
+        self._ended = ended
+        self._received = link.received.size
+        self._quiet = self._looked = 0
+
+    def look(self) -> None:
+        """One look."""
+        self._looked += 1
+        came, self._received = self._link.received.size != self._received, self._link.received.size
+        self._quiet = 0 if came else self._quiet + 1
+        if self._quiet >= LOOKS or self._looked >= LONGEST * LOOKS:
+            self._link.fail(self._ended)
