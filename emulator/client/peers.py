@@ -1,6 +1,6 @@
 """Messages between peers in a switchboard session: cut into chunks, put together, acknowledged (P2P version 1).
 
-Not what they mean (`transfer`), and not a direct connection, which would be another `Carrier`.
+Not what they mean (`transfer`), and not a direct connection (`direct`), which is another `Carrier`.
 Source: media.md 1.1, 1.2.
 """
 
@@ -27,16 +27,17 @@ MESSAGES = 64  # messages of peers that may be incomplete
 class Carrier(Protocol):
     """What chunks travel on: the switchboard, or a connection of their own."""
 
-    chunk: int  # bytes of payload in one message
-
     def put(self, to: str, data: bytes, app: int) -> Deferred[Any]:
         """Carry a header and its piece; done when the carrier has taken it. Fails with ClientError."""
+
+    async def pour(
+        self, to: str, payload: p2p.Bytes, *, session: int, identifier: int, flags: int, ack_id: int, app: int
+    ) -> None:
+        """Carry a whole message in chunks; done when the carrier has taken the last. Raises ClientError."""
 
 
 class SwitchboardCarrier:
     """MSG with flag D; a footer says which application it is for."""
-
-    chunk = p2p.SWITCHBOARD_CHUNK
 
     def __init__(self, board: Board) -> None:
         self._board = board
@@ -45,11 +46,33 @@ class SwitchboardCarrier:
         footer = app.to_bytes(p2p.FOOTER, "big")
         return self._board.message(switchboard.mime(data, footer, to=to), "D")
 
+    async def pour(
+        self, to: str, payload: p2p.Bytes, *, session: int, identifier: int, flags: int, ack_id: int, app: int
+    ) -> None:
+        under_way: list[Deferred[Any]] = []
+        try:
+            for piece in p2p.chunks(
+                bytes(payload),
+                session=session,
+                identifier=identifier,
+                flags=flags,
+                ack_id=ack_id,
+                limit=p2p.SWITCHBOARD_CHUNK,
+            ):
+                under_way.append(self.put(to, piece, app))
+                if len(under_way) >= WINDOW:
+                    await under_way.pop(0)
+            while under_way:
+                await under_way.pop(0)
+        finally:
+            for rest in under_way:
+                rest.addErrback(lambda failure: None)
+
 
 class Sink(Protocol):
     """Takes the bytes of one incoming message in order."""
 
-    def write(self, piece: bytes) -> None: ...
+    def write(self, piece: p2p.Bytes) -> None: ...
 
     def done(self, header: Header) -> None:
         """The message is complete (and was acknowledged)."""
@@ -62,7 +85,7 @@ class Kept:
         self._bytes = bytearray()
         self._then = then
 
-    def write(self, piece: bytes) -> None:
+    def write(self, piece: p2p.Bytes) -> None:
         self._bytes += piece
         if len(self._bytes) > p2p.MESSAGE_LIMIT:
             raise WireError("a P2P message over 1 MiB")
@@ -91,7 +114,7 @@ class Hashed:
         """The bytes; b"" when they were not kept."""
         return bytes(self._kept)
 
-    def write(self, piece: bytes) -> None:
+    def write(self, piece: p2p.Bytes) -> None:
         self._digest.update(piece)
         self.size += len(piece)
         if self._keep:
@@ -101,11 +124,16 @@ class Hashed:
         self._then(self)
 
 
-class _Incoming:
+class Incoming:
     """One message of a peer while its chunks arrive."""
 
-    def __init__(self, sink: Sink) -> None:
+    __slots__ = ("flags", "got", "identifier", "sink", "total")
+
+    def __init__(self, sink: Sink, header: Header) -> None:
         self.sink = sink
+        self.identifier = header.identifier
+        self.total = header.total
+        self.flags = header.flags
         self.got = 0
 
 
@@ -116,8 +144,8 @@ class Peers:
         self._network = network
         self._me = board.me.partition(";")[0].lower()
         self._sink = sink
-        self._incoming: OrderedDict[tuple[str, int], _Incoming] = OrderedDict()
-        self._acks: dict[tuple[int, int], Deferred[None]] = {}
+        self._incoming: OrderedDict[tuple[str, int], Incoming] = OrderedDict()
+        self._acks: dict[tuple[int, int], tuple[Deferred[None], Carrier]] = {}
         self._identifier = 0
         self._over: ClientError | None = None
         self.carrier: Carrier = SwitchboardCarrier(board)
@@ -130,7 +158,7 @@ class Peers:
     async def send(
         self,
         to: str,
-        payload: bytes,
+        payload: p2p.Bytes,
         *,
         session: int = 0,
         flags: int = p2p.PLAIN,
@@ -144,34 +172,33 @@ class Peers:
         identifier, unique = self._next(), int.from_bytes(self._network.entropy(4), "little")
         key = (identifier, unique)
         acknowledged: Deferred[None] = Deferred()
-        self._acks[key] = acknowledged
-        under_way: list[Deferred[Any]] = []
+        self._acks[key] = (acknowledged, carrier)
         try:
-            for piece in p2p.chunks(
-                payload, session=session, identifier=identifier, flags=flags, ack_id=unique, limit=carrier.chunk
-            ):
-                under_way.append(carrier.put(to, piece, app))
-                if len(under_way) >= WINDOW:
-                    await under_way.pop(0)
-            while under_way:
-                await under_way.pop(0)
+            await carrier.pour(to, payload, session=session, identifier=identifier, flags=flags, ack_id=unique, app=app)
             await acknowledged
         finally:
             self._acks.pop(key, None)
-            for rest in (*under_way, acknowledged):
-                rest.addErrback(lambda failure: None)
+            acknowledged.addErrback(lambda failure: None)
 
-    def tell(self, to: str, payload: bytes, *, app: int = p2p.NEGOTIATION) -> None:
-        """A message whose acknowledgement nobody waits for."""
-        Deferred.fromCoroutine(self.send(to, payload, app=app)).addErrback(expected)
+    def tell(
+        self, to: str, payload: bytes, *, app: int = p2p.NEGOTIATION, carrier: Carrier | None = None
+    ) -> Deferred[None]:
+        """A message whose acknowledgement nobody has to wait for; the Deferred never fails."""
+        return Deferred.fromCoroutine(self.send(to, payload, app=app, carrier=carrier)).addErrback(expected)
 
     def end(self, error: ClientError) -> None:
         """The board is over: whoever waits for an acknowledgement fails."""
         self._over = error
         acks, self._acks = self._acks, {}
-        for waiting in acks.values():
+        for waiting, _ in acks.values():
             waiting.errback(error)
         self._incoming.clear()
+
+    def lost(self, carrier: Carrier, error: ClientError) -> None:
+        """A carrier is over: what went by it is not acknowledged any more."""
+        for key, (waiting, by) in tuple(self._acks.items()):
+            if by is carrier and self._acks.pop(key, None) is not None:
+                waiting.errback(error)
 
     def _next(self) -> int:
         self._identifier = self._identifier + 1 if self._identifier else self.number()
@@ -191,44 +218,50 @@ class Peers:
         if len(piece) != header.length:
             return
         app = int.from_bytes(body[-p2p.FOOTER :], "big")
+        self.take(heard.sender, header, piece, app, self.carrier)
+
+    def take(self, sender: str, header: Header, piece: p2p.Bytes, app: int, carrier: Carrier) -> Incoming | None:
+        """One chunk or acknowledgement that came by a carrier; the message it belongs to while that is incomplete."""
         if header.kind & p2p.ACK:
             self._acknowledged(header)
         elif header.kind & (p2p.NAK | p2p.CANCELLED):
             self._refused(header)
         else:
-            self._chunk(heard.sender, header, piece, app)
+            return self._chunk(sender, header, piece, app, carrier)
+        return None
 
     def _acknowledged(self, header: Header) -> None:
         waiting = self._acks.pop((header.ack_id, header.ack_unique), None)
         if waiting is not None:
-            waiting.callback(None)
+            waiting[0].callback(None)
 
     def _refused(self, header: Header) -> None:
         waiting = self._acks.pop((header.ack_id, header.ack_unique), None)
         if waiting is not None:
-            waiting.errback(Unexpected(f"the peer refused a message with flags {header.flags:#x}"))
+            waiting[0].errback(Unexpected(f"the peer refused a message with flags {header.flags:#x}"))
 
-    def _chunk(self, sender: str, header: Header, piece: bytes, app: int) -> None:
+    def _chunk(self, sender: str, header: Header, piece: p2p.Bytes, app: int, carrier: Carrier) -> Incoming | None:
         key = (sender.lower(), header.identifier)
         incoming = self._incoming.get(key)
         if incoming is None or header.offset == 0:
-            incoming = self._incoming[key] = _Incoming(self._sink(sender, header, app))
+            incoming = self._incoming[key] = Incoming(self._sink(sender, header, app), header)
             while len(self._incoming) > MESSAGES:
                 self._incoming.popitem(last=False)
         if header.offset != incoming.got:
-            del self._incoming[key]  # a gap: a switchboard keeps the order, so the rest cannot come
-            return
+            del self._incoming[key]  # a gap: every carrier keeps the order, so the rest cannot come
+            return None
         try:
             incoming.sink.write(piece)
         except WireError:
             del self._incoming[key]
-            return
+            return None
         incoming.got += len(piece)
         if incoming.got < header.total:
-            return
+            return incoming
         self._incoming.pop(key, None)
-        self.carrier.put(sender, p2p.acknowledgement(header, self._next()), app).addErrback(expected)
+        carrier.put(sender, p2p.acknowledgement(header, self._next()), app).addErrback(expected)
         incoming.sink.done(header)
+        return None
 
 
 def expected(failure: Any) -> None:

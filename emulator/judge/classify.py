@@ -22,6 +22,7 @@ from emulator.judge.far import (
     proxy_headers,
     right_port,
 )
+from emulator.judge.loss import losses
 from emulator.judge.verdicts import Certainty, Verdict
 
 Test = Callable[[Evidence], bool]
@@ -317,6 +318,13 @@ TABLE: tuple[Row, ...] = (
         "modified",
         "confirmed",
         lambda e: "it arrived on another port than it was sent to",
+    ),
+    Row(
+        "datagrams lost beyond the control",
+        _all(_udp, _ending("completed"), arrived, lambda e: bool(losses(e))),
+        "lossy",
+        _both,
+        losses,
     ),
     Row("both ends agree", _all(_ending("completed"), arrived, lambda e: digests(e).same), "pass", "confirmed"),
     Row(

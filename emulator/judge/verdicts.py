@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-CLASSIFIER_VERSION = 2
+CLASSIFIER_VERSION = 3
 
 Certainty = Literal["confirmed", "likely", "open"]
 

@@ -23,11 +23,15 @@ from emulator.pki import Authority, TlsContexts
 from emulator.problems import CannotRun
 from emulator.services import dns
 from emulator.services.contacts import move_in
+from emulator.services.contacts.living import seen_from
+from emulator.services.contacts.sockets import ContactSockets
+from emulator.services.contacts.voice import PhoneOf
 from emulator.services.control import ControlResource
 from emulator.services.journal import Journal
 from emulator.services.listeners import Listeners, why_not
 from emulator.services.msnp.house import House
 from emulator.services.operations import DialsBack, Operations
+from emulator.services.phone import Phone, ticket_holder
 from emulator.services.registry import stream_servers
 from emulator.services.relay import Relay
 from emulator.services.stream import FarEndFactory
@@ -36,6 +40,7 @@ from emulator.store.database import Store
 from emulator.wire import join as join_file
 from emulator.wire.control import Listener
 from emulator.wire.join import Join
+from emulator.wire.reflector import Reflector
 from emulator.world.cast import Cast
 from emulator.world.world import World
 
@@ -109,11 +114,30 @@ class Emulator:
         self._store.load(world)
         cast.populate(world)
         self._house = House(world, self._store.flush, call_later=reactor.callLater, now=now, dispatch=settings.dispatch)
-        move_in(self._house, catalog, call_later=reactor.callLater, now=now, entropy=entropy)
+        contacts = move_in(
+            self._house,
+            catalog,
+            call_later=reactor.callLater,
+            now=now,
+            entropy=entropy,
+            sockets=ContactSockets(reactor, self._journal, settings.addresses["peer"]),
+        )
         servers = stream_servers(
             catalog, authority, self._house, now=now, entropy=entropy, call_later=reactor.callLater
         )
         servers["pseudo-tls"] = self._relay.leg
+        self._phone = Phone(
+            reactor,
+            self._journal,
+            settings.addresses["peer"],
+            now=now,
+            entropy=entropy,
+            authorized=lambda request: ticket_holder(world, request),
+        )
+        servers["sip"] = self._phone.stream
+        servers["reflector"] = Reflector().server
+        for contact in contacts:
+            contact.network.phone = PhoneOf(self._phone, lambda account: seen_from(self._house, account))
         factory = FarEndFactory(reactor, self._journal, servers, self._surroundings, contexts.server_context())
         self.listeners = Listeners(
             reactor, catalog, self._journal, self._surroundings, factory, self._relay, bind=settings.bind
@@ -156,6 +180,7 @@ class Emulator:
         self._house.close()
         await task.deferLater(self._reactor, 0.0)  # what was written leaves before the connections end
         await self.listeners.close()
+        self._phone.close()
         self._relay.close()
         for port in self._ports:
             stopped = port.stopListening()

@@ -1,5 +1,7 @@
 """MSNFTP on TCP 6891-6900: the receiver connects, takes a file, says goodbye. Not the invitation before it.
 
+`client` and `server` are the survey's, with files that follow from a tag; `receiving` and `sending` are people's.
+
 Source: dossier media.md section 5 (certainty A).
 """
 
@@ -19,8 +21,19 @@ BLOCK_LIMIT = 2045  # bytes in one block
 FILE_LIMIT = 1 << 20  # bytes a receiver accepts
 FILE_SIZE = 5000  # bytes: three blocks
 RECEIVED_OK = 16777989
+SENT, DISK_FULL, CANCELLED, TIMED_OUT = 16777987, 2147942405, 2164261682, 2164261694  # other codes of BYE
+CODES = {DISK_FULL: "no room for it", CANCELLED: "cancelled", TIMED_OUT: "timed out"}
+CANCEL = b"CCL\r\n"
 VERSION = b"VER MSNFTP\r\n"
 END = b"\x01\0\0"
+
+
+class Broken(WireError):
+    """The other end broke the transfer off; `code` is that of BYE, CANCELLED for CCL and the cancel marker."""
+
+    def __init__(self, what: str, code: int = 0) -> None:
+        super().__init__(what)
+        self.code = code
 
 
 def cookie(tag: bytes) -> int:
@@ -101,6 +114,74 @@ def server(context: ServerContext) -> Talk[None]:
     yield Note({"bye": code})
     if code != RECEIVED_OK:
         raise WireError(f"the receiver said BYE {code}")
+
+
+def receiving(account: str, auth_cookie: int, size: int) -> Talk[bytes]:
+    """The receiver of a file that was agreed on: its bytes. Notes `so_far`. Raises Broken when the sender cancels.
+
+    The end marker may be missing: some senders say it only to cancel, so the count of bytes decides.
+    """
+    yield Send(VERSION)
+    _version((yield from _line()))
+    yield Send(usr(account, auth_cookie))
+    line = yield from _line()
+    if line.startswith((b"CCL", b"BYE")):
+        raise Broken(f"the sender said {line[:20].decode('ascii', 'replace')}", CANCELLED)
+    offered = _match(rb"FIL (\d{1,10})", line)
+    if offered != size:
+        yield Send(bye(CANCELLED))
+        raise Broken(f"a file of {offered} bytes instead of {size}", CANCELLED)
+    yield Sighting("msnftp", "", {"size": size})
+    yield Send(b"TFR\r\n")
+    content = bytearray()
+    while len(content) < size:
+        head = yield Exactly(3)
+        length = int.from_bytes(head[1:], "little")
+        if head == END or head == CANCEL[:3]:
+            raise Broken(f"the sender cancelled after {len(content)} of {size} bytes", CANCELLED)
+        if head[0] or not 0 < length <= min(BLOCK_LIMIT, size - len(content)):
+            raise WireError(f"MSNFTP block {head.hex()} after {len(content)} of {size} bytes")
+        content += yield Exactly(length)
+        yield Note({"so_far": len(content)})
+    yield Send(bye(RECEIVED_OK))
+    return bytes(content)
+
+
+def sending(content: bytes, account: str, auth_cookie: int) -> Talk[bytes]:
+    """The sender of a file that was agreed on: to whom says the account and the cookie, nobody else. Returns b"".
+
+    Raises Broken when the receiver says CCL, or BYE with another code than that of success.
+    """
+    _version((yield from _line()))
+    yield Send(VERSION)
+    words = (yield from _line()).decode("utf-8", "replace").split(" ")
+    if len(words) != 3 or words[0] != "USR" or words[1].partition(";")[0].lower() != account.lower():
+        raise WireError(f"not the receiver: {' '.join(words)[:60]!r}")
+    if words[2] != str(auth_cookie):
+        raise WireError("a wrong AuthCookie")
+    yield Sighting("msnftp", "", {"account": words[1]})
+    yield Send(f"FIL {len(content)}\r\n".encode())
+    line = yield from _line()
+    if line != b"TFR":
+        raise _farewell(line, 0)
+    for at in range(0, len(content), BLOCK_LIMIT):
+        yield Send(block(content[at : at + BLOCK_LIMIT]))
+    yield Note({"so_far": len(content)})
+    yield Send(END)
+    line = yield from _line()
+    if line != bye(RECEIVED_OK)[:-2]:
+        raise _farewell(line, len(content))
+    return b""
+
+
+def _farewell(line: bytes, sent: int) -> WireError:
+    if line == CANCEL[:-2]:
+        return Broken(f"the receiver cancelled, {sent} bytes were sent", CANCELLED)
+    found = re.fullmatch(rb"BYE (\d{1,10})", line)
+    if found is None:
+        return WireError(f"expected TFR or BYE, got {line[:60]!r}")
+    code = int(found[1])
+    return Broken(f"the receiver said BYE {code} ({CODES.get(code, 'unknown')})", code)
 
 
 def _line() -> Talk[bytes]:

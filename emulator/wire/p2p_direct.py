@@ -5,6 +5,7 @@ Source: dossier media.md 1.6 (certainty A). Plain nonces: the 16 bytes are the f
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from hashlib import sha256
 
 from emulator.wire import p2p, slp, tags
@@ -23,6 +24,31 @@ CONTACT = "contact@hotmail.com"
 def record(data: bytes) -> bytes:
     """Length (u32 little-endian) and bytes."""
     return len(data).to_bytes(4, "little") + data
+
+
+class Records:
+    """Cuts what arrives on an open connection into records. Nothing is copied but the rest of a buffer."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, data: bytes) -> Iterator[tuple[p2p.Record, memoryview]]:
+        """Length and header fields, and the chunk, of each whole record. WireError for an impossible length."""
+        buffer = self._rest + data if self._rest else data
+        self._rest = b""
+        view, at, end, unpack = memoryview(buffer), 0, len(buffer), p2p.unpack_record
+        while end - at >= p2p.RECORD:
+            found = unpack(buffer, at)
+            stop = at + 4 + found[0]
+            if not p2p.HEADER <= found[0] <= RECORD_LIMIT:
+                raise WireError(f"a direct-connection record of {found[0]} bytes")
+            if stop > end:
+                break
+            yield found, view[at + p2p.RECORD : stop]
+            at = stop
+        if end - at >= 4 and not p2p.HEADER <= int.from_bytes(view[at : at + 4], "little") <= RECORD_LIMIT:
+            raise WireError(f"a direct-connection record of {int.from_bytes(view[at : at + 4], 'little')} bytes")
+        self._rest = buffer[at:]
 
 
 def client(context: ClientContext) -> Talk[dict[str, object]]:

@@ -20,6 +20,7 @@ from emulator.wire.talk import Exactly, Peek, Send, Sighting, Talk, Until
 
 HEAD_LIMIT = 8192  # bytes
 BODY_LIMIT = 16 * 1024  # bytes
+HEADERS_LIMIT = 64
 REQUESTS = 32  # requests on one connection
 EXPIRES = 900  # seconds
 ALLOW = "REGISTER, OPTIONS"
@@ -51,8 +52,9 @@ class Message(msgspec.Struct, frozen=True):
 
 
 def encode(message: Message) -> bytes:
-    """Bytes of a message. Content-Length (compact) is written last."""
-    lines = [message.start, *(f"{name}: {value}" for name, value in message.headers), f"l: {len(message.body)}"]
+    """Bytes of a message. Content-Length is written last, compact unless Via is spelled out."""
+    length = "Content-Length" if any(name.lower() == "via" for name, _ in message.headers) else "l"
+    lines = [message.start, *(f"{name}: {value}" for name, value in message.headers), f"{length}: {len(message.body)}"]
     return ("\r\n".join(lines) + "\r\n\r\n").encode() + message.body
 
 
@@ -103,24 +105,134 @@ def read() -> Talk[Message]:
         yield Exactly(2)
     if not head:
         raise WireError("nothing but SIP keep-alives")
+    message, size = _headed(head)
+    return msgspec.structs.replace(message, body=(yield Exactly(size)) if size else b"")
+
+
+def decode(datagram: bytes) -> Message:
+    """Read one message that is a whole datagram; what follows the body is cut off (RFC 3261 18.3).
+
+    WireError for one that ends before its Content-Length, and for everything that `read` refuses.
+    """
+    head, blank, body = datagram.lstrip(b"\r\n").partition(b"\r\n\r\n")
+    if not blank or len(head) + 4 > HEAD_LIMIT:
+        raise WireError(f"no SIP head in a datagram of {len(datagram)} bytes")
+    message, size = _headed(head + blank)
+    if not message.header("Content-Length"):
+        size = len(body)
+    if size > min(len(body), BODY_LIMIT):
+        raise WireError(f"a SIP body of {size} bytes of which {len(body)} came")
+    return msgspec.structs.replace(message, body=body[:size])
+
+
+def parameters(value: str) -> dict[str, str]:
+    """Parameters behind a header's value, names in lower case; those inside `<…>` belong to the URI."""
+    pairs = (piece.partition("=") for piece in value.rpartition(">")[2].split(";")[1:])
+    return {name.strip().lower(): text.strip() for name, _, text in pairs}
+
+
+def address(value: str) -> str:
+    """The account in a From, To, Contact or URI: user@host in lower case, without scheme, port and parameters."""
+    found = re.search(r"sips?:([^;>\s]*)", value, re.IGNORECASE)
+    user, at, host = (found[1] if found else "").rpartition("@")
+    return f"{user}{at}{host.partition(':')[0]}".lower()
+
+
+def uri(value: str) -> str:
+    """What stands in `<…>`, or the bare URI without the header's parameters."""
+    found = re.search(r"<([^>]*)>", value)
+    return found[1] if found else value.partition(";")[0].strip()
+
+
+def method_of(message: Message) -> str:
+    """Method of a request, "" for an answer. WireError for a first line that is neither."""
+    if status_of(message):
+        return ""
+    words = message.start.split(" ")
+    if len(words) != 3 or words[2] != "SIP/2.0" or not re.fullmatch(r"[A-Z]{2,16}", words[0]):
+        raise WireError(f"not a SIP request: {message.start[:60]!r}")
+    return words[0]
+
+
+def status_of(message: Message) -> int:
+    """Status of an answer, 0 for a request."""
+    found = re.match(r"SIP/2\.0 ([1-6][0-9]{2})( |$)", message.start)
+    return int(found[1]) if found else 0
+
+
+def sequence_of(message: Message) -> tuple[int, str]:
+    """Number and method of CSeq. WireError when it is not of that form."""
+    found = re.fullmatch(r"([0-9]{1,10})\s+([A-Z]{2,16})", message.need("CSeq"))
+    if found is None or int(found[1]) >= 1 << 31:
+        raise WireError(f"CSeq {message.header('CSeq')[:40]!r}")
+    return int(found[1]), found[2]
+
+
+def reply(
+    request: Message,
+    status: str,
+    observed: Endpoint | None,
+    *,
+    tag: str = "",
+    more: tuple[tuple[str, str], ...] = (),
+    body: bytes = b"",
+) -> Message:
+    """An answer in the request's spelling: Via with received and rport (RFC 3581), what is copied, `tag` in To.
+
+    `observed` None: the message came another way than over a connection of its own, so Via stays.
+    """
+    copied = []
+    seen_via = False
+    for name, value in request.headers:
+        match name.lower():
+            case "via" | "v":
+                if not seen_via and observed is not None:
+                    value = _stamped(value, observed)
+                seen_via = True
+                copied.append((name, value))
+            case "to" | "t":
+                copied.append((name, f"{value};tag={tag}" if tag and "tag" not in parameters(value) else value))
+            case "from" | "f" | "call-id" | "i" | "cseq" | "record-route":
+                copied.append((name, value))
+    if not any(name.lower() == "v" for name, _ in copied):
+        long = {short: name.title() for name, short in COMPACT.items()}
+        more = tuple((long.get(name, name), value) for name, value in more)
+    return Message(f"SIP/2.0 {status}", (*copied, *more), body)
+
+
+def _stamped(via: str, observed: Endpoint) -> str:
+    kept = [piece for piece in via.split(";") if not re.match(r"\s*(rport|received)\s*(=|$)", piece, re.IGNORECASE)]
+    return ";".join((*kept, f"received={observed.address}", f"rport={observed.port}"))
+
+
+def _headed(head: bytes) -> tuple[Message, int]:
+    """A head up to its blank line, and the length of the body behind it."""
     try:
         start, *lines = head[:-4].decode().split("\r\n")
     except UnicodeDecodeError as error:
         raise WireError("SIP that is not UTF-8") from error
-    if re.search(r"[\x00-\x08\x0a-\x1f]", "".join((start, *lines))):
-        raise WireError("control characters in a SIP header")
-    headers = []
+    if len(lines) > HEADERS_LIMIT:
+        raise WireError(f"SIP with {len(lines)} headers")
+    headers: list[tuple[str, str]] = []
     for line in lines:
+        if line[:1] in (" ", "\t") and headers:  # a folded line (RFC 3261 7.3.1)
+            folded = line.strip(" \t")
+            headers[-1] = (headers[-1][0], f"{headers[-1][1]} {folded}")
+            continue
         name, colon, value = line.partition(":")
         if not colon or not name.strip():
             raise WireError(f"a SIP line without a header name: {line[:60]!r}")
-        headers.append((name.strip(), value.strip()))
+        headers.append((name.strip(" \t"), value.strip(" \t")))
+    if re.search(r"[\x00-\x08\x0a-\x1f]", "".join((start, *lines))):
+        raise WireError("control characters in a SIP header")
     message = Message(start, tuple(headers))
-    length = message.header("Content-Length") or "0"
+    lengths = {value for name, value in headers if name.lower() in ("content-length", "l")}
+    if len(lengths) > 1:
+        raise WireError(f"two values of Content-Length: {sorted(lengths)!r:.60}")
+    length = next(iter(lengths), "0")
     if not re.fullmatch(r"[0-9]{1,6}", length) or int(length) > BODY_LIMIT:
         raise WireError(f"SIP Content-Length {length[:20]!r}")
-    body = (yield Exactly(int(length))) if int(length) else b""
-    return msgspec.structs.replace(message, body=body)
+    return message, int(length)
 
 
 def client(context: ClientContext) -> Talk[dict[str, object]]:
@@ -189,7 +301,7 @@ def _answer(method: str, request: Message, context: ServerContext) -> bytes:
         ("CSeq", request.need("CSeq")),
     ]
     if method == "REGISTER":
-        if not _authorized(request):
+        if not authorized(request):
             return encode(Message("SIP/2.0 401 Unauthorized", (*head, ("WWW-Authenticate", 'Basic realm="live.com"'))))
         contact = request.need("Contact").partition(">")[0] + f">;expires={EXPIRES}"
         return encode(Message("SIP/2.0 200 OK", (*head, ("m", contact), ("Expires", str(EXPIRES)))))
@@ -197,15 +309,19 @@ def _answer(method: str, request: Message, context: ServerContext) -> bytes:
     return encode(Message(f"SIP/2.0 {status}", (*head, ("Allow", ALLOW))))
 
 
-def _authorized(request: Message) -> bool:
+def ticket_of(request: Message) -> str:
+    """The ticket in `Authorization: Basic base64("msmsgs:RPS_" ticket)`; "" when there is none."""
     scheme, _, secret = request.header("Authorization").partition(" ")
     try:
         text = base64.b64decode(secret, validate=True).decode("latin-1")
     except (binascii.Error, ValueError):
-        return False
-    if scheme.lower() != "basic" or not text.startswith(_PREFIX):
-        return False
-    tag = tags.from_ticket(text.removeprefix(_PREFIX))
+        return ""
+    return text.removeprefix(_PREFIX) if scheme.lower() == "basic" and text.startswith(_PREFIX) else ""
+
+
+def authorized(request: Message) -> bool:
+    """True for a ticket of a probe's own that carries the Call-ID."""
+    tag = tags.from_ticket(ticket_of(request))
     return bool(tag) and tag == tags.from_hex(request.header("Call-ID"))
 
 

@@ -1,6 +1,6 @@
-"""MSNSLP: the text messages that open and close P2P sessions. Not a session, and no header that was not seen in use.
+"""MSNSLP: the text messages that open P2P sessions, negotiate their bridges and close them. Not a session.
 
-Source: dossier media.md 1.3, 1.5 (certainty A).
+No header that was not seen in use. Source: dossier media.md 1.3, 1.5 (certainty A).
 """
 
 from __future__ import annotations
@@ -21,7 +21,12 @@ SESSION_REQUEST = "application/x-msnmsgr-sessionreqbody"
 SESSION_CLOSE = "application/x-msnmsgr-sessionclosebody"
 BRIDGE_REQUEST = "application/x-msnmsgr-transreqbody"
 BRIDGE_RESPONSE = "application/x-msnmsgr-transrespbody"
+SESSION_FAILURE = "application/x-msnmsgr-session-failure-respbody"
 NO_BODY = "null"
+TCP = "TCPv1"
+HASHED, PLAIN = "Hashed-Nonce", "Nonce"
+NO_NONCE = "{00000000-0000-0000-0000-000000000000}"
+ADDRESSES = 8  # of one peer that are looked at
 OK, DECLINE, NO_SUCH_CALL, FAILED = "200 OK", "603 Decline", "481 No Such Call", "500 Internal Error"
 
 _VERSION_3 = 638  # bytes of a file context without preview
@@ -177,6 +182,114 @@ def _unbase64(text: str) -> bytes:
 def net_id(address: str) -> str:
     """`NetID` of a public address: its network bytes read as a little-endian number, printed unsigned."""
     return str(int.from_bytes(ipv4.packed(address), "little"))
+
+
+class BridgeRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """How somebody is connected and which bridges it can use. `nonce` is a GUID or "", `hashed`: of the hashed kind."""
+
+    bridges: tuple[str, ...] = ("TRUDPv1", TCP)
+    net_id: str = "0"
+    conn_type: str = "Direct-Connect"
+    upnp: bool = False
+    icf: bool = False
+    nonce: str = ""
+    hashed: bool = True
+
+    @property
+    def weight(self) -> int:
+        """How well others can connect to it, 0 to 6; the invited side listens when it is not below the inviter [B]."""
+        return 0 if self.icf else _WEIGHTS.get((self.conn_type, self.upnp), 1)
+
+
+class BridgeAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether somebody listens and where: (address, port), internal ones first. `nonce` as in BridgeRequest."""
+
+    listening: bool
+    bridge: str = TCP
+    nonce: str = NO_NONCE
+    hashed: bool = True
+    internal: tuple[tuple[str, int], ...] = ()
+    external: tuple[tuple[str, int], ...] = ()
+
+
+_NATS = ("Port-Restrict-NAT", "IP-Restrict-NAT", "Symmetric-NAT")
+_WEIGHTS = {
+    **dict.fromkeys([("Direct-Connect", False), ("Direct-Connect", True)], 6),
+    **dict.fromkeys([(nat, True) for nat in _NATS], 5),
+    ("Unknown-NAT", True): 4,
+    **dict.fromkeys([("ISALike", False), ("ISALike", True)], 3),
+    **dict.fromkeys([(nat, False) for nat in (*_NATS, "Firewall")] + [("Firewall", True)], 2),
+}
+
+
+def bridge_request(asked: BridgeRequest, session: str) -> Fields:
+    """Body of a `transreqbody`."""
+    nonce = (((HASHED if asked.hashed else PLAIN), asked.nonce),) if asked.nonce else ()
+    return (
+        ("Bridges", " ".join(asked.bridges)),
+        ("NetID", asked.net_id),
+        ("Conn-Type", asked.conn_type),
+        ("UPnPNat", str(asked.upnp).lower()),
+        ("ICF", str(asked.icf).lower()),
+        *nonce,
+        *_session_fields(session),
+    )
+
+
+def read_bridge_request(message: Slp) -> BridgeRequest:
+    """What a `transreqbody` says. Nothing in it is refused: what is unknown counts as no way to connect."""
+    hashed = message.field(HASHED)
+    return BridgeRequest(
+        bridges=tuple(message.field("Bridges").split()),
+        net_id=message.field("NetID") or "0",
+        conn_type=message.field("Conn-Type"),
+        upnp=message.field("UPnPNat").lower() == "true",
+        icf=message.field("ICF").lower() == "true",
+        nonce=hashed or message.field(PLAIN),
+        hashed=bool(hashed),
+    )
+
+
+def bridge_answer(given: BridgeAnswer, session: str) -> Fields:
+    """Body of a `transrespbody`. Addresses of one kind share a port, as the format wants it."""
+    rows: list[tuple[str, str]] = [("Bridge", given.bridge), ("Listening", str(given.listening).lower())]
+    rows.append((HASHED if given.hashed else PLAIN, given.nonce))
+    for kind, places in (("IPv4External", given.external), ("IPv4Internal", given.internal)):
+        if places:
+            addresses = " ".join(address for address, port in places if port == places[0][1])
+            rows += [(f"{kind}-Addrs", addresses), (f"{kind}-Port", str(places[0][1]))]
+    return (*rows, *_session_fields(session))
+
+
+def read_bridge_answer(message: Slp) -> BridgeAnswer:
+    """What a `transrespbody` says, its keys in clear or written backwards. Raises WireError for a bad address."""
+    hashed = message.field(HASHED)
+    return BridgeAnswer(
+        listening=message.field("Listening").lower() == "true",
+        bridge=message.field("Bridge"),
+        nonce=hashed or message.field(PLAIN) or NO_NONCE,
+        hashed=bool(hashed),
+        internal=_places(message, "IPv4Internal"),
+        external=_places(message, "IPv4External"),
+    )
+
+
+def _places(message: Slp, kind: str) -> tuple[tuple[str, int], ...]:
+    addresses = _either(message, f"{kind}-Addrs").replace(",", " ").replace(";", " ").split()[:ADDRESSES]
+    port = _either(message, f"{kind}-Port")
+    if not addresses:
+        return ()
+    if not (port.isascii() and port.isdigit() and len(port) < 6 and 0 < int(port) < 65536):
+        raise WireError(f"{kind} port {port[:20]!r}")
+    return tuple((ipv4.text(ipv4.packed(address)), int(port)) for address in addresses)
+
+
+def _either(message: Slp, key: str) -> str:
+    return message.field(key) or message.field(key[::-1])[::-1]
+
+
+def _session_fields(session: str) -> Fields:
+    return (("SessionID", session), ("SChannelState", "0"), ("Capabilities-Flags", "1")) if session else ()
 
 
 def _fields(lines: list[str]) -> list[tuple[str, str]]:

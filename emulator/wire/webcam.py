@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import struct
+from collections.abc import Iterable
 
 import msgspec
 
@@ -83,11 +84,9 @@ def greeting(tag: bytes) -> bytes:
 
 def client(context: ClientContext) -> Talk[dict[str, object]]:
     """Dial and produce: handshake, four frames. Facts: recipientid, sessionid, frames, bytes."""
-    yield Send(greeting(context.tag))
-    if (yield Exactly(len(CONNECTED))) != CONNECTED:
-        raise WireError("the listener did not say connected")
+    yield from dial(context.tag)
     sent = frames(context.tag)
-    yield Send(CONNECTED + b"".join(pack(frame) for frame in sent))
+    yield from produce(sent)
     return {
         "recipientid": int.from_bytes(context.tag[:4], "big"),
         "sessionid": int.from_bytes(context.tag[4:], "big"),
@@ -98,6 +97,20 @@ def client(context: ClientContext) -> Talk[dict[str, object]]:
 
 def server(context: ServerContext) -> Talk[None]:
     """Listen and view: answer the handshake, take frames until the producer closes between two of them."""
+    yield from listen()
+    yield from view()
+
+
+def dial(tag: bytes) -> Talk[None]:
+    """The dialler's handshake, whoever produces afterwards. WireError when the listener is another one."""
+    yield Send(greeting(tag))
+    if (yield Exactly(len(CONNECTED))) != CONNECTED:
+        raise WireError("the listener did not say connected")
+    yield Send(CONNECTED)
+
+
+def listen(expected: bytes = b"") -> Talk[bytes]:
+    """The listener's handshake; the value is the tag of the greeting. `expected`: the only tag that is let in."""
     line = yield Until(b"\r\n\r\n", LINE_LIMIT)
     found = re.fullmatch(rb"recipientid=(\d{1,10})&sessionid=(\d{1,10})\r\n\r\n", line)
     if found is None:
@@ -106,11 +119,21 @@ def server(context: ServerContext) -> Talk[None]:
     if max(recipient, session) > 0xFFFFFFFF:
         raise WireError(f"recipient {recipient} or session {session} exceeds 32 bits")
     tag = recipient.to_bytes(4, "big") + session.to_bytes(4, "big")
+    if expected and tag != expected:
+        raise WireError(f"a greeting for recipient {recipient} of session {session}, who is not here")
     yield Sighting("webcam", tag.hex(), {"recipientid": recipient, "sessionid": session})
     yield Send(CONNECTED)
     if (yield Exactly(len(CONNECTED))) != CONNECTED:
         raise WireError("the dialler did not say connected")
-    yield from view()
+    return tag
+
+
+def produce(shown: Iterable[Frame], credit: bytes = b"") -> Talk[None]:
+    """Send frames; each waits for `credit` where that is given."""
+    for at, frame in enumerate(shown):
+        yield Send(pack(frame))
+        if credit and (yield Exactly(len(credit))) != credit:
+            raise WireError(f"frame {at} was answered with no credit")
 
 
 def view(credit: bytes = b"") -> Talk[None]:

@@ -262,7 +262,39 @@ GOLDEN: list[tuple[str, str, str, Evidence]] = [
         "confirmed",
         evidence(near(), receipt(local=Endpoint(THERE.address, 8080))),
     ),
+    (
+        "datagrams lost beyond the control",
+        "lossy",
+        "confirmed",
+        evidence(
+            near(facts={"media": {"sent": 50, "received": 50, "lost": 0, "reported": {"lost": 10}}}),
+            udp_receipt(),
+            of=udp(),
+            protocol="echo",
+        ),
+    ),
     ("both ends agree", "pass", "confirmed", evidence(near(), receipt())),
+    (  # all datagrams fare alike: nothing takes the media from among them
+        "both ends agree",
+        "pass",
+        "confirmed",
+        evidence(
+            near(
+                facts={
+                    "media": {
+                        "sent": 50,
+                        "received": 45,
+                        "lost": 5,
+                        "reported": {"lost": 4},
+                        "control": {"asked": 20, "answered": 17},
+                    }
+                }
+            ),
+            udp_receipt(),
+            of=udp(),
+            protocol="echo",
+        ),
+    ),
     (
         "both ends agree",
         "pass",

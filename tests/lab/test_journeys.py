@@ -58,6 +58,7 @@ def test_who_signs_in_and_cannot_talk_is_not_well(through: Through) -> None:
     assert verdict(record, "session/presence/msnp") == ("pass", "confirmed")
     assert [one.id for one in journey(record).steps if one.state == "not-run"] == [
         "file",
+        "direct-file",
         "leave-message",
         "read-message",
         "sign-out",
@@ -76,7 +77,7 @@ def test_a_path_that_fails_on_the_way_is_left_for_the_next(through: Through) -> 
 
 def test_behind_a_nat_every_step_is_confirmed(through: Through) -> None:
     record = through(TRANSLATED)
-    assert [one.words for one in record.journeys] == ["done", "done"]
+    assert {one.words for one in record.journeys} == {"done"}
     steps = [item for item in record.judged if item.flow.row_kind == "journey"]
     assert len(steps) >= 20
     assert {(item.verdict.verdict, item.verdict.certainty) for item in steps} == {("pass", "confirmed")}
@@ -85,6 +86,6 @@ def test_behind_a_nat_every_step_is_confirmed(through: Through) -> None:
 
 def test_an_open_firewall_needs_no_fallback(through: Through) -> None:
     record = through(OPEN)
-    assert [one.words for one in record.journeys] == ["done", "done"]
+    assert {one.words for one in record.journeys} == {"done"}
     assert all(one.state == "done" for journey in record.journeys for one in journey.steps)
     assert outcome(record) == "works"

@@ -245,8 +245,10 @@ class TestStreams:
         options = sip.options("a@b", NEAR, "1", from_tag="1", epid="2")
         assert heard(sip.server(server_context()), options * 33)[1].error
 
-    def test_the_reflector_serves_no_viewer_and_no_foreign_tid(self) -> None:
-        _, viewer = heard(reflector.server(server_context()), reflector.opening("00" * 8, "VIEW"))
+    def test_the_reflector_lets_a_viewer_wait_and_serves_no_foreign_tid(self) -> None:
+        out, viewer = heard(reflector.server(server_context()), reflector.opening("00" * 8, "VIEW"))
+        assert (out, viewer.finished) == (reflector.OK, False)
+        _, viewer = heard(reflector.server(server_context()), reflector.opening("00" * 8, "VIEW"), reflector.CREDIT * 4)
         assert viewer.error
         assert viewer.sightings
         assert heard(reflector.server(server_context()), reflector.opening("424242"))[1].error

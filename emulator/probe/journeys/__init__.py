@@ -15,7 +15,7 @@ from emulator.catalog.model import Journey
 from emulator.judge.flow import Flow
 from emulator.judge.journey import JourneyRecord
 from emulator.judge.verdicts import Verdict
-from emulator.probe.journeys import legacy, session
+from emulator.probe.journeys import calls, legacy, session
 from emulator.probe.journeys.travel import StepFailed, Travel
 from emulator.probe.place import Place
 from emulator.probe.survey import Seen
@@ -24,6 +24,7 @@ from emulator.probe.tags import Tags
 TRAVELLERS: dict[str, Callable[[Travel], Coroutine[Any, Any, None]]] = {
     "session": session.travel,
     "legacy-session": legacy.travel,
+    "call": calls.travel,
 }
 
 
@@ -80,18 +81,17 @@ async def _take(
 def dead_needs(
     catalog: Catalog, flows: tuple[Flow, ...], verdicts: Mapping[str, Verdict]
 ) -> dict[str, tuple[str, str]]:
-    """Needs of journeys that did not pass: flow and verdict that say so, by need."""
+    """Needs of journeys that carried nothing: flow and verdict that say so, by need."""
     by_need: dict[str, list[Flow]] = {}
     for flow in flows:
-        for need in flow.needs if flow.decides else ():
+        for need in flow.needs if flow.decides and flow.direction == "outward" else ():  # journeys set out from here
             by_need.setdefault(need, []).append(flow)
     wanted = {need for one in catalog.journeys for step in one.step for path in step.way for need in path.needs}
     dead = {}
     for need in sorted(wanted):
         tried = by_need.get(need, [])
-        failed = next((flow for flow in tried if not verdicts[flow.id].passed), None)
-        if failed is not None:
-            dead[need] = (failed.id, verdicts[failed.id].verdict)
-        elif not tried:
+        if not tried:
             dead[need] = (need, "not-tested")
+        elif not any(verdicts[flow.id].passed for flow in tried):  # of a range, one port is enough to go there
+            dead[need] = (tried[0].id, verdicts[tried[0].id].verdict)
     return dead

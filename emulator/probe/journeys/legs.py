@@ -5,7 +5,7 @@ Not the client that talks on them: that is `emulator.client`, which sees a `Stre
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 import h11
 import msgspec
@@ -22,9 +22,30 @@ from emulator.probe.streams import StreamAttempt
 from emulator.probe.web.context import Differs
 from emulator.wire import http
 from emulator.wire.errors import WireError
+from emulator.wire.receipt import Endpoint
 from emulator.wire.talk import Some, Talk
 
 LINGER = 1.0  # seconds that a stream stays open after its last word, for the peer to close first
+
+
+class Passed(Protocol):
+    """A connection that a step used, whoever opened it."""
+
+    flow: Flow
+    tag: bytes
+
+    @property
+    def failed(self) -> bool:
+        """It is over, and not by a good end."""
+
+    def end(self, problem: Exception | None = None) -> None:
+        """Close it."""
+
+    def cancel(self, why: str) -> None:
+        """Interrupted."""
+
+    async def finished(self) -> Observation:
+        """What was seen of it, once it is over."""
 
 
 class Leg:
@@ -69,6 +90,11 @@ class Leg:
         """Interrupted."""
         self._attempt.cancel(why)
         self.end(LinkEnded("cancelled", why))
+
+    @property
+    def local(self) -> Endpoint | None:
+        """This end of the open connection."""
+        return None if self._recorder is None else self._recorder.local
 
     def linger(self) -> None:
         """This end has nothing more to say: close when the peer has, so that every byte of it is received."""

@@ -13,7 +13,8 @@ from emulator.client.book import Contacts
 from emulator.client.gateway import GatewayStream
 from emulator.client.messenger import Messenger
 from emulator.client.network import Stream, Unexpected
-from emulator.probe.journeys.travel import Travel, TravelNetwork
+from emulator.probe.journeys.outside import TravelNetwork
+from emulator.probe.journeys.travel import Travel
 from emulator.wire import tags
 from emulator.wire.msnp.switchboard import CONTACT
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from hashlib import sha1
 
+from msgspec.structs import replace
 from twisted.internet.defer import Deferred
 
 from emulator.catalog.model import Path
@@ -15,9 +16,12 @@ from emulator.client import offline
 from emulator.client.account import Tickets
 from emulator.client.board import Board
 from emulator.client.book import Book, Contacts, Membership
+from emulator.client.direct_bridge import Limits
 from emulator.client.messenger import Messenger
 from emulator.client.network import Unexpected, Web
-from emulator.client.transfer import Incoming, Transfers
+from emulator.client.transfer import Incoming, Received, Sent, Transfers
+from emulator.net.route import source_for
+from emulator.probe.journeys.direct import JourneyWays
 from emulator.probe.journeys.person import Person, reachable, somebody, talk
 from emulator.probe.journeys.travel import Pointless, Travel
 from emulator.probe.web import DIALOGUES
@@ -26,6 +30,8 @@ from emulator.wire import http
 
 FILES = "files@"  # contacts whose address begins so take files and send them
 FILE_SIZE = 20_000  # bytes: some chunks each way
+DIRECT_SIZE = 200_000  # bytes: enough to tell a rate
+DIRECT_PATIENCE = 6.0  # time-outs: each way may wait for a connection that does not come up, and go on without it
 MESSAGE = "Left while you were away: ☂ até logo"
 
 
@@ -41,6 +47,7 @@ async def travel(journey: Travel) -> None:
     await journey.step("presence", person.presence)
     await journey.step("chat", person.chat)
     await journey.step("file", person.file)
+    await journey.step("direct-file", person.direct_file, patience=DIRECT_PATIENCE)
     await journey.step("leave-message", person.leave_message)
     await journey.step("read-message", person.read_message)
     await journey.step("sign-out", person.sign_out)
@@ -59,6 +66,9 @@ class _Session:
         self._book: Book | None = None
         self._board: Board | None = None
         self._files: Board | None = None
+        self._transfers: Transfers | None = None
+        self._taker = ""
+        self._seen = ""  # the address from which the service sees this client
         self._membership: Membership | None = None
         self._contacts: Contacts | None = None
 
@@ -90,7 +100,7 @@ class _Session:
         stream = await self._me.stream(path, "NS", "messenger.hotmail.com")
         messenger = Messenger(self._me.network, stream, self._me.credentials)
         signed = await messenger.sign_in(self._tickets)
-        self._messenger = messenger
+        self._messenger, self._seen = messenger, signed.client_ip
         return f"MSNP{signed.dialect}, seen from {signed.client_ip}" + (
             f":{signed.client_port}" if signed.client_port else ""
         )
@@ -140,18 +150,45 @@ class _Session:
         self._files, _ = await self._me.board(messenger, path)
         board = self._files
         await board.call(taker)
-        transfers = Transfers(board, self._me.network)
-        data = self._me.network.entropy(FILE_SIZE)
+        self._transfers, self._taker = Transfers(board, self._me.network), taker
+        await self._there(board, self._transfers, FILE_SIZE)
+        await self._back(board, self._transfers, FILE_SIZE)
+        return f"{FILE_SIZE} bytes there and back, the same SHA-1 at both ends"
+
+    async def direct_file(self, path: Path) -> str:
+        """The same between the peers themselves: the contact listens for the one, this end for the other.
+
+        Where no connection comes up the file goes over the switchboard, as clients do; the words tell which it was.
+        """
+        board, transfers, place = self._files, self._transfers, self._journey.place
+        if board is None or transfers is None or board.over is not None:
+            raise Pointless("no conversation with a contact that takes files")
+        ways = JourneyWays(self._journey, source_for(place.join.address("peer")), self._seen)
+        limits = Limits(whole=1.5 * place.timeout, dial=place.timeout, handshake=place.timeout)
+        transfers.connect_directly(ways, limits)
+        sent = (await self._there(board, transfers, DIRECT_SIZE)).passage
+        listened = len(ways.places)
+        received = (await self._back(board, transfers, DIRECT_SIZE)).passage
+        if not received.direct and len(ways.places) > listened:
+            received = replace(received, why=f"nobody came to port {ways.places[-1].port}")
+        there, back = (one.words(DIRECT_SIZE, me="this end", peer="the contact") for one in (sent, received))
+        return f"{DIRECT_SIZE} bytes there: {there}; back: {back}; the same SHA-1 at both ends"
+
+    async def _there(self, board: Board, transfers: Transfers, size: int) -> Sent:
+        data = self._me.network.entropy(size)
         told = board.heard()
-        await transfers.send_file(taker, "journey.bin", data)
+        sent = await transfers.send_file(self._taker, "journey.bin", data)
         _tells((await told).message.text, sha1(data).hexdigest(), "sent")
+        return sent
+
+    async def _back(self, board: Board, transfers: Transfers, size: int) -> Received:
         offered: Deferred[Incoming] = Deferred()
         transfers.on_file = offered.callback
         told = board.heard()
-        await board.say(f"send {FILE_SIZE}")
+        await board.say(f"send {size}")
         received = await (await offered).accept(keep=False)
         _tells((await told).message.text, received.sha1, "received")
-        return f"{FILE_SIZE} bytes there and back, the same SHA-1 at both ends"
+        return received
 
     async def leave_message(self, path: Path) -> str:
         assert self._tickets is not None

@@ -18,7 +18,8 @@ from emulator.judge.flow import Flow
 from emulator.judge.journey import DeadPath, JourneyRecord, StepRecord, concluded
 from emulator.judge.observation import Ending, Observation
 from emulator.net.link import LinkEnded
-from emulator.probe.journeys.legs import Leg, LinkStream, LinkWeb
+from emulator.probe.journeys.legs import Leg, Passed
+from emulator.probe.journeys.outside import TravelNetwork
 from emulator.probe.place import Place
 from emulator.wire.errors import WireError
 
@@ -44,19 +45,20 @@ class Taken:
         self.path = path
         self.started = started
         self.ended = started
-        self.legs: list[Leg] = []
+        self.legs: list[Passed] = []
+        self.aside: list[Passed] = []  # tried in vain; the step went on without them
         self.problem: Exception | None = None
-        self.carrier: Leg | None = None
+        self.carrier: Passed | None = None
 
     @property
-    def used(self) -> list[Leg]:
+    def used(self) -> list[Passed]:
         """Its own connections, else the one that carried it."""
         if self.legs:
             return self.legs
         return [self.carrier] if self.carrier is not None else []
 
     @property
-    def blamed(self) -> Leg | None:
+    def blamed(self) -> Passed | None:
         """The connection that shows what a failed step failed of: one that broke, else the last."""
         return next((leg for leg in self.used if leg.failed), self.used[-1] if self.used else None)
 
@@ -88,7 +90,7 @@ class Travel:
         self._records: dict[str, StepRecord] = {}
         self._taken: list[Taken] = []
         self._paths: dict[str, Path] = {}  # by step: the path that it took
-        self._carriers: dict[str, Leg] = {}  # by step: the leg that stays open
+        self._carriers: dict[str, Passed] = {}  # by step: the leg that stays open
         self._now: Taken | None = None
         self._work: Deferred[Any] | None = None
         self._stopped = ""
@@ -106,8 +108,11 @@ class Travel:
         """The port that a path goes to."""
         return self._catalog.port_of(path.needs[0])
 
-    async def step(self, name: str, work: Work) -> bool:
-        """Take a step on the first open path that carries it. Raises StepFailed for a required step that failed."""
+    async def step(self, name: str, work: Work, *, patience: float = PATIENCE) -> bool:
+        """Take a step on the first open path that carries it. Raises StepFailed for a required step that failed.
+
+        `patience`: how many time-outs of one stage it may take.
+        """
         step = self._steps[name]
         started = self.place.clock()
         dead: list[DeadPath] = []
@@ -117,7 +122,7 @@ class Travel:
             taken.carrier = self._carriers.get(step.carried)
             self._taken.append(taken)
             try:
-                words = await self._try(taken, work)
+                words = await self._try(taken, work, patience * self.place.timeout)
             except Pointless as pointless:
                 self._taken.remove(taken)
                 self._record(step, "not-run", started, dead, [], None, str(pointless))
@@ -146,7 +151,7 @@ class Travel:
         """Interrupted: what is under way ends now."""
         self._stopped = self._stopped or why
         for taken in self._taken:
-            for leg in taken.legs:
+            for leg in (*taken.legs, *taken.aside):
                 leg.cancel(why)
         if self._work is not None:
             self._work.cancel()
@@ -157,6 +162,8 @@ class Travel:
         for taken in self._taken:
             for leg, flow in zip(taken.used, self._flows(taken), strict=True):
                 seen.append((flow, _share(await leg.finished(), taken, flow, leg), leg.tag))
+            for leg, flow in zip(taken.aside, self._aside(taken), strict=True):
+                seen.append((flow, replace(await leg.finished(), flow=flow.id), leg.tag))
         for step in self._journey.step:
             if step.id not in self._records:
                 self._records[step.id] = StepRecord(id=step.id, state="not-run", optional=step.optional)
@@ -177,16 +184,15 @@ class Travel:
                 dead.append(DeadPath(path.by, *reason))
         return found
 
-    async def _try(self, taken: Taken, work: Work) -> str:
+    async def _try(self, taken: Taken, work: Work, limit: float) -> str:
         self._now = taken
         self._work = Deferred.fromCoroutine(_coroutine(work(taken.path)))
-        call = self.place.reactor.callLater(PATIENCE * self.place.timeout, self._work.cancel)
+        call = self.place.reactor.callLater(limit, self._work.cancel)
         try:
             return str(await self._work)
         except (ClientError, WireError) as problem:
             taken.problem = problem
         except CancelledError:
-            limit = PATIENCE * self.place.timeout
             taken.problem = LinkEnded("silence", self._stopped or f"the step was not done within {limit:g} s")
         finally:
             self._work = None
@@ -207,6 +213,8 @@ class Travel:
         taken: Taken | None,
         words: str,
     ) -> None:
+        in_vain = [flow for one in failed for flow in (*self._flows(one), *self._aside(one))]
+        in_vain += self._aside(taken) if taken is not None else []
         self._records[step.id] = StepRecord(
             id=step.id,
             state=state,
@@ -214,25 +222,38 @@ class Travel:
             words=words,
             flows=tuple(flow.id for flow in self._flows(taken)) if taken is not None else (),
             dead=tuple(dead),
-            failed=tuple(flow.id for one in failed for flow in self._flows(one)),
+            failed=tuple(flow.id for flow in in_vain),
             seconds=round(self.place.clock() - started, 6),
             optional=step.optional,
         )
 
     def _flows(self, taken: Taken) -> list[Flow]:
         """One flow per connection that the step used; a step without one of its own is shown on its carrier's."""
+        return self._named(taken, taken.used, 1)
+
+    def _aside(self, taken: Taken) -> list[Flow]:
+        return self._named(taken, taken.aside, len(taken.used) + 1)
+
+    def _named(self, taken: Taken, legs: list[Passed], first: int) -> list[Flow]:
         name = f"{self._journey.id}/{taken.step.id}/{taken.path.speaks}"
-        return [replace(leg.flow, id=name if at == 1 else f"{name}#{at}") for at, leg in enumerate(taken.used, 1)]
+        return [replace(leg.flow, id=name if at == 1 else f"{name}#{at}") for at, leg in enumerate(legs, first)]
 
     # what networks use
 
     async def open(self, host: str, port: int, tag: bytes, *, tls: bool, raw: bool) -> Leg:
         """A new connection of the step under way. Raises StreamEnded."""
+        leg = Leg(self.place, self.flow(host, port, tls=tls, raw=raw), tag, raw=raw)
+        self.adopt(leg)
+        await leg.open()
+        return leg
+
+    def flow(self, host: str, port: int, *, tls: bool = False, raw: bool = True, inward: bool = False) -> Flow:
+        """The flow of a connection of the step under way; `inward`: the contact opened it, from that port of its."""
         assert self._now is not None
         path = self._now.path
         proxy = self.place.proxy
         via = proxy.label if proxy is not None and not raw else ""
-        flow = Flow(
+        return Flow(
             id=f"{self._journey.id}/{self._now.step.id}/{path.speaks}",
             uid=self.place.entropy(16).hex(),
             row=self._journey.id,
@@ -241,46 +262,37 @@ class Travel:
             transport="tcp",
             host=host,
             port=port,
+            direction="inward" if inward else "outward",
             via=via,
             credentials=bool(via) and self._credentials,
             tls=tls,
             emulated=self._catalog.exchanges[path.speaks].emulated,
         )
-        leg = Leg(self.place, flow, tag, raw=raw)
+
+    def adopt(self, leg: Passed) -> None:
+        """A connection becomes one of the step under way."""
+        assert self._now is not None
         self._now.legs.append(leg)
-        await leg.open()
-        return leg
 
+    def put_latest_aside(self) -> None:
+        """The connection that was just tried did not open."""
+        if self._now is not None and self._now.legs:
+            self.put_aside(self._now.legs[-1])
 
-class TravelNetwork:
-    """The client's network: everything it opens is a leg of the step under way, to the addresses of the join file."""
-
-    def __init__(self, travel: Travel, tag: bytes) -> None:
-        self._travel = travel
-        self._tag = tag
-
-    async def stream(self, host: str, port: int) -> LinkStream:
-        return LinkStream(await self._travel.open(host, port, self._tag, tls=False, raw=True))
-
-    async def web(self, host: str, *, secure: bool) -> LinkWeb:
-        port = 443 if secure else 80
-        return LinkWeb(await self._travel.open(host, port, self._tag, tls=secure, raw=False))
-
-    def call_later(self, seconds: float, call: Callable[[], None]) -> Any:
-        return self._travel.place.reactor.callLater(seconds, call)
-
-    def now(self) -> float:
-        return self._travel.place.now()
-
-    def entropy(self, count: int) -> bytes:
-        return self._travel.place.entropy(count)
+    def put_aside(self, leg: Passed, *, forget: bool = False) -> None:
+        """The step goes on without this connection; `forget`: a stranger's, of which nothing is told."""
+        for taken in self._taken:
+            if leg in taken.legs:
+                taken.legs.remove(leg)
+                if not forget:
+                    taken.aside.append(leg)
 
 
 async def _coroutine(work: Awaitable[str]) -> str:
     return await work
 
 
-def _share(whole: Observation, taken: Taken, flow: Flow, leg: Leg) -> Observation:
+def _share(whole: Observation, taken: Taken, flow: Flow, leg: Passed) -> Observation:
     """The step's share of a connection that may have served several: its own times, and how the step itself ended."""
     own = leg in taken.legs
     seen = replace(whole, flow=flow.id)

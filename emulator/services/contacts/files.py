@@ -8,18 +8,20 @@ from __future__ import annotations
 import re
 
 from emulator.client.board import Board, Heard
-from emulator.client.network import Unexpected
+from emulator.client.direct_passage import Passage
+from emulator.client.legacy_file import LegacyFiles, LegacyOffer
+from emulator.client.network import ClientError
 from emulator.client.transfer import Incoming, Transfers
-from emulator.services.contacts.manners import Manners
+from emulator.services.contacts.manners import Host, Manners
 from emulator.wire.filler import filler
 from emulator.wire.msnp import message as mime
 
 LARGEST = 1 << 20  # bytes of a file that it sends; most clients refuse larger messages between peers
 HELP = (
     "Send me a file: I take it and tell you its size and SHA-1. "
-    'Write "send 5000" and I send you a file of 5000 bytes (at most 1048576).'
+    'Write "send 5000" and I send you a file of 5000 bytes (at most 1048576), "send 5000 old" and it goes by MSNFTP.'
 )
-_SEND = re.compile(r"\s*send\s+([0-9]{1,9})\s*", re.IGNORECASE)
+_SEND = re.compile(r"\s*send\s+([0-9]{1,9})(\s+old)?\s*", re.IGNORECASE)
 
 
 def content(size: int) -> bytes:
@@ -32,12 +34,34 @@ class Files(Manners):
 
     hesitation = 0.0
 
+    def __init__(self, host: Host) -> None:
+        super().__init__(host)
+        self._old: dict[Board, LegacyFiles] = {}
+
     def heard(self, board: Board, transfers: Transfers, heard: Heard) -> None:
         if heard.kind == mime.TEXT:
             self.host.spawn(self._answer(board, transfers, heard))
+            return
+        old = self._legacy(board)
+        if old is not None:
+            old.take(heard)
+
+    def _legacy(self, board: Board) -> LegacyFiles | None:
+        """Files by MSNFTP in this conversation; None where contacts have no sockets."""
+        ways = self.host.network.ways
+        if ways is None:
+            return None
+        if board not in self._old:
+            board.at_end(lambda error: self._forget(board))
+            self._old[board] = LegacyFiles(board, self.host.network, ways)
+            self._old[board].on_offer = lambda offer: self.host.spawn(self._take_old(board, offer))
+        return self._old[board]
 
     def offered(self, board: Board, incoming: Incoming) -> None:
         self.host.spawn(self._take(board, incoming))
+
+    def _forget(self, board: Board) -> None:
+        self._old.pop(board, None)
 
     async def _answer(self, board: Board, transfers: Transfers, heard: Heard) -> None:
         asked = _SEND.fullmatch(heard.message.text)
@@ -49,17 +73,45 @@ class Files(Manners):
             await board.say(f"{size} bytes are too many for me: {LARGEST} at most.")
             return
         name = f"emulator-{size}.bin"
+        if asked[2]:
+            await self._send_old(board, name, size)
+            return
         try:
             sent = await transfers.send_file(heard.sender, name, content(size))
-        except Unexpected as error:
+        except ClientError as error:
             await board.say(f"{name} was not taken: {error}")
             return
-        await board.say(f"Sent {sent.name}, {sent.size} bytes, SHA-1 {sent.sha1}")
+        await board.say(f"Sent {sent.name}, {sent.size} bytes, SHA-1 {sent.sha1}{_by(sent.passage, sent.size)}")
+
+    async def _send_old(self, board: Board, name: str, size: int) -> None:
+        old = self._legacy(board)
+        if old is None:
+            await board.say("I have no way to send files by MSNFTP.")
+            return
+        try:
+            sent = await old.send(name, content(size))
+        except ClientError as error:
+            await board.say(f"{name} was not taken: {error}")
+            return
+        await board.say(f"Sent {sent.name}, {sent.size} bytes, SHA-1 {sent.sha1}, by MSNFTP on port {sent.port}")
+
+    async def _take_old(self, board: Board, offer: LegacyOffer) -> None:
+        try:
+            got = await offer.accept()
+        except ClientError as error:
+            await board.say(f"{offer.name} did not arrive: {error}")
+            return
+        await board.say(f"{got.name}, {got.size} bytes, SHA-1 {got.sha1}, by MSNFTP on port {got.port}")
 
     async def _take(self, board: Board, incoming: Incoming) -> None:
         try:
             got = await incoming.accept(keep=False)
-        except Unexpected as error:
+        except ClientError as error:
             await board.say(f"{incoming.name} did not arrive: {error}")
             return
-        await board.say(f"{got.name}, {got.size} bytes, SHA-1 {got.sha1}")
+        await board.say(f"{got.name}, {got.size} bytes, SHA-1 {got.sha1}{_by(got.passage, got.size)}")
+
+
+def _by(passage: Passage, size: int) -> str:
+    """The bridge, where it is another than the switchboard that this is said on."""
+    return f", by {passage.words(size)}" if passage.direct else ""

@@ -12,6 +12,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from emulator.catalog.model import Catalog
+from emulator.client.direct_ways import Ways
 from emulator.client.network import CallLater, Data, Ended, StreamEnded
 from emulator.services.contacts.door import Door
 from emulator.services.msnp.house import House
@@ -150,7 +151,10 @@ class InsideWeb:
 
 
 class Inside:
-    """A `Network` into one house. `door` issues the tickets of those who live here; nobody else comes through it."""
+    """A `Network` into one house. `door` issues the tickets of those who live here; nobody else comes through it.
+
+    `ways`: how those who live here meet others directly; None where nobody can.
+    """
 
     def __init__(
         self,
@@ -165,6 +169,8 @@ class Inside:
         self.soon = Soon(call_later)
         house.afterwards = self.soon.drain
         self._call_later = call_later
+        self.ways: Ways | None = None
+        self.phone: Any = None  # what the voice contact speaks with (`voice.PhoneOf`)
         self.now = now
         self.entropy = entropy
         self.door = Door(house.world, now=now, entropy=entropy)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from twisted.internet.defer import Deferred
 
@@ -15,17 +15,20 @@ from emulator.catalog.model import Catalog
 from emulator.client import account
 from emulator.client.board import Board
 from emulator.client.book import Book
+from emulator.client.direct_bridge import Limits
 from emulator.client.messenger import Messenger
 from emulator.client.network import CallLater, ClientError, Unexpected
 from emulator.services.contacts.files import Files
 from emulator.services.contacts.inside import Inside
-from emulator.services.contacts.manners import BOT, Echo, Manners
+from emulator.services.contacts.manners import BOT, HURRIED, Echo, Manners
+from emulator.services.contacts.sockets import ContactSockets
 from emulator.services.contacts.voice import Voice
 from emulator.services.msnp.house import House
 from emulator.wire import msnobject
 from emulator.wire.msnp import lists
 from emulator.wire.msnp.reply import Ring
 from emulator.wire.msnp.switchboard import CAPABILITIES, CONTACT, CONTACT_NAME
+from emulator.wire.receipt import Endpoint
 from emulator.world import picture
 from emulator.world.names import fold, is_volatile
 
@@ -44,12 +47,16 @@ def move_in(
     call_later: CallLater,
     now: Callable[[], float],
     entropy: Callable[[int], bytes],
+    sockets: ContactSockets | None = None,
 ) -> list[Living]:
     """Bring every resident of the world online but hidden ones, and the contact that probes call.
 
-    They are signed in when this returns. Hidden residents stay signed out, so that messages for them wait.
+    They are signed in when this returns. Hidden residents stay signed out, so that messages for them wait. With
+    `sockets` they take and make direct connections.
     """
     network = Inside(house, catalog, call_later=call_later, now=now, entropy=entropy)
+    if sockets is not None:
+        network.ways = sockets.ways(lambda address: seen_from(house, address))
     world = house.world
     if world.find(CONTACT) is None:
         world.accounts.create(CONTACT, "", name=CONTACT_NAME, resident=True)
@@ -62,6 +69,19 @@ def move_in(
         contact.start()
     network.soon.drain()
     return living
+
+
+@runtime_checkable
+class Observed(Protocol):
+    """A session that tells where its client's packets come from."""
+
+    @property
+    def observed(self) -> Endpoint: ...
+
+
+def seen_from(house: House, address: str) -> frozenset[str]:
+    """Addresses from which the sessions of an account are seen."""
+    return frozenset(one.observed.address for one in house.at(address) if isinstance(one, Observed))
 
 
 def manners_of(address: str) -> type[Manners]:
@@ -128,7 +148,7 @@ class Living:
         """Take a call, and leave when nobody else is there."""
         board = Board(self.network, await self.network.stream(ring.host, ring.port), self.address)
         board.on_left = lambda gone: None if board.guests else self.spawn(board.leave())
-        self._manners.sit(board)
+        self._manners.sit(board, HURRIED if is_volatile(ring.caller) else Limits())
         await board.answer(ring.session, ring.cookie)
         if not board.guests:
             await board.leave()

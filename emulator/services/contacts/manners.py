@@ -9,12 +9,14 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from emulator.client.board import Board, Heard
+from emulator.client.direct_bridge import Limits
 from emulator.client.transfer import Incoming, Transfers
 from emulator.wire import msnobject
 from emulator.wire.msnp import message as mime
 
 BOT = 0x20000  # capability of those who are no person (msnp.md 2.10): they never answer each other
 HESITATION = 2.0  # seconds in which a person would make up its mind about a file
+HURRIED = Limits(whole=1.5, dial=1.0, handshake=1.0)  # with probes, whose journeys have no time to lose (ours)
 
 
 class Host(Protocol):
@@ -39,9 +41,9 @@ class Manners:
     def __init__(self, host: Host) -> None:
         self.host = host
 
-    def sit(self, board: Board) -> Transfers:
-        """A conversation begins."""
-        transfers = Transfers(board, self.host.network)
+    def sit(self, board: Board, limits: Limits = Limits()) -> Transfers:
+        """A conversation begins. `limits` are those of direct connections."""
+        transfers = Transfers(board, self.host.network, self.host.network.ways, limits)
         transfers.serve((self.host.portrait, self.host.face))
         transfers.on_file = lambda incoming: self._later(board, lambda: self.offered(board, incoming))
         transfers.on_invited = lambda invitation: self._later(board, lambda: transfers.calls.decline(invitation))

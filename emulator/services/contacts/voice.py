@@ -1,30 +1,45 @@
 """The contact that answers calls: SIP in UUN type 2, and the older invitations in a conversation.
 
-It signals only: media are for whoever replaces `describe`. Source: media.md 4.1, 4.4, msnp.md 2.17, 3.4.
+With the emulator's phone it speaks: media go to the address from which the caller's session is seen, and nowhere else.
+Without it, it signals only (SDP `inactive`). Source: media.md 4.1, 4.4, msnp.md 2.17, 3.4.
 """
 
 from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Callable
+from typing import Any
 
 import msgspec
 
 from emulator.client.board import Board, Heard
 from emulator.client.transfer import Transfers
-from emulator.services.contacts.manners import Manners
+from emulator.services.contacts.manners import Host, Manners
+from emulator.services.phone import Desk, Phone
+from emulator.services.phone_listener import PhoneListener
 from emulator.wire import sip
 from emulator.wire.errors import WireError
 from emulator.wire.msnp import message as mime
-from emulator.wire.talk import Conversation
+from emulator.wire.receipt import Endpoint
 
 SIP_KIND = 2
 VOICE = "{02D3C01F-BF30-4825-A83A-DE7AF41648AA}"
 TO_TAG = "voice01"
 NOBODY = "0.0.0.0"
-_COPIED = ("Via", "Record-Route", "From", "Call-ID", "CSeq")
+LISTENERS = 8  # invitations of one contact that wait at once
+DESKS = 64  # callers through the notification server at once; the one that was heard of longest ago goes
 _CODECS = {"0": "PCMU/8000", "8": "PCMA/8000"}
 
 
+class PhoneOf(msgspec.Struct, frozen=True):
+    """The phone of the emulator, and from which addresses an account's sessions are seen."""
+
+    phone: Phone
+    seen_from: Callable[[str], frozenset[str]]
+
+
 def describe(offer: bytes) -> bytes:
-    """The SDP that answers an offer: one plain codec of those offered, no media yet (port 9, inactive)."""
+    """The SDP that answers an offer where there is no phone: one plain codec of those offered, port 9, inactive."""
     rows = offer.decode("utf-8", "replace").split("\r\n")
     audio = next((row.split(" ") for row in rows if row.startswith("m=audio ")), [])
     codec = next((one for one in audio[3:] if one in _CODECS), "0")
@@ -45,39 +60,24 @@ def describe(offer: bytes) -> bytes:
 def answers(payload: bytes, address: str) -> list[bytes]:
     """What answers a SIP message: 100, 180 and 200 for INVITE, 200 for BYE, CANCEL and OPTIONS, nothing for ACK.
 
-    Raises WireError for what is no SIP request (8.1 sends three words that name a SIP server: nobody goes there).
+    Raises WireError for what is no SIP request (8.1 sends three words that name a SIP server).
     """
-    reading: Conversation[sip.Message] = Conversation(sip.read())
-    reading.start()
-    reading.feed(payload)
-    request = reading.result
-    if request is None:
-        raise WireError(str(reading.error or "an incomplete SIP message"))
-    words = request.start.split(" ")
-    if len(words) != 3 or words[2] != "SIP/2.0":
-        raise WireError(f"not a SIP request: {request.start[:60]!r}")
-    match words[0]:
+    request = sip.decode(payload)
+    match sip.method_of(request):
         case "INVITE":
             described = (("m", f"<sip:{address}>;proxy=replace"), ("c", "application/sdp"))
             ok = _answer(request, "200 OK", described, describe(request.body))
             return [_answer(request, "100 Trying"), _answer(request, "180 Ringing"), ok]
         case "BYE" | "CANCEL" | "OPTIONS" | "INFO":
             return [_answer(request, "200 OK")]
-        case "ACK":
+        case "ACK" | "":
             return []
     return [_answer(request, "405 Method Not Allowed")]
 
 
 def _answer(request: sip.Message, status: str, more: tuple[tuple[str, str], ...] = (), body: bytes = b"") -> bytes:
-    headers = []
-    for name, value in request.headers:
-        known = {one.lower() for one in _COPIED} | {sip.COMPACT.get(one.lower(), "") for one in _COPIED}
-        if name.lower() in known:
-            headers.append((name, value))
-        elif name.lower() in ("to", "t"):
-            tagged = value if ";tag=" in value or status.startswith("100") else f"{value};tag={TO_TAG}"
-            headers.append((name, tagged))
-    return sip.encode(sip.Message(f"SIP/2.0 {status}", (*headers, *more), body))
+    tag = "" if status.startswith("100") else TO_TAG
+    return sip.encode(sip.reply(request, status, None, tag=tag, more=more, body=body))
 
 
 class Invitation(msgspec.Struct, frozen=True):
@@ -95,11 +95,20 @@ class Invitation(msgspec.Struct, frozen=True):
 class Voice(Manners):
     """Picks up at once."""
 
+    def __init__(self, host: Host) -> None:
+        super().__init__(host)
+        self._desks: dict[str, Desk] = {}
+        self._listeners: list[PhoneListener] = []
+
     def handed(self, sender: str, kind: int, payload: bytes) -> None:
         if kind != SIP_KIND:
             super().handed(sender, kind, payload)
             return
         try:
+            desk = self._desk(sender)
+            if desk is not None:
+                desk.take(sip.decode(payload))
+                return
             out = answers(payload, self.host.address)
         except WireError:
             return
@@ -110,14 +119,48 @@ class Voice(Manners):
         if heard.kind == mime.INVITATION:
             invitation = Invitation(mime.read(heard.message.body + b"\r\n\r\n").fields)
             if invitation.is_voice:
-                board.post(_accepted(invitation))
+                board.post(_accepted(invitation, self._listen(heard.sender)))
         elif heard.kind == mime.TEXT:
             self.host.spawn(board.say("I answer calls: call me, or send me an invitation to a voice conversation."))
 
+    def _desk(self, sender: str) -> Desk | None:
+        """The caller's desk; None without a phone, or where the caller's address is not known."""
+        known: Any = self.host.network.phone
+        seen = known.seen_from(sender) if isinstance(known, PhoneOf) else frozenset()
+        if len(seen) != 1:
+            return None
+        source = next(iter(seen))
+        desk = self._desks.pop(sender, None)
+        if desk is None or desk.observed.address != source:
+            if desk is not None:
+                desk.end("the caller came from elsewhere")
+            local = Endpoint(known.phone.address, 5060)
+            desk = Desk(known.phone, lambda data: self.reply(sender, SIP_KIND, data), "TCP", local, Endpoint(source, 0))
+            desk.anybody = True
+        self._desks[sender] = desk
+        if len(self._desks) > DESKS:
+            self._desks.pop(next(iter(self._desks))).end("too many callers")
+        return desk
 
-def _accepted(invitation: Invitation) -> bytes:
-    """ACCEPT with the same cookie and session. There is no address yet at which a SIP call would be taken."""
+    def _listen(self, sender: str) -> Endpoint | None:
+        """Where the inviter may call now; None without a phone or a port. The oldest listener makes room."""
+        known: Any = self.host.network.phone
+        if not isinstance(known, PhoneOf):
+            return None
+        try:
+            listener = PhoneListener(known.phone, known.seen_from(sender))
+        except OSError:
+            return None
+        self._listeners.append(listener)
+        if len(self._listeners) > LISTENERS:
+            self._listeners.pop(0).close()
+        return listener.address
+
+
+def _accepted(invitation: Invitation, address: Endpoint | None) -> bytes:
+    """ACCEPT with the same cookie and session, and the address at which a SIP call is taken where there is one."""
     fields = invitation.fields
+    where = f"{address.address}:{address.port}" if address is not None else ""
     rows = [
         ("Invitation-Command", "ACCEPT"),
         ("Invitation-Cookie", fields.get("Invitation-Cookie", "")),
@@ -126,6 +169,8 @@ def _accepted(invitation: Invitation) -> bytes:
         ("Launch-Application", "TRUE"),
         ("UsingRendezvous", "FALSE"),
         ("Request-Data", "IP-Address:"),
+        ("IP-Address", where),
+        ("IP-Address-Enc64", b64encode(where.encode()).decode()),
     ]
     body = mime.compose(tuple(row for row in rows if row[1]))
     head = (("MIME-Version", "1.0"), ("Content-Type", f"{mime.INVITATION}; charset=UTF-8"))

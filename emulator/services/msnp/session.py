@@ -25,6 +25,7 @@ from emulator.wire import tags
 from emulator.wire.context import ServerContext
 from emulator.wire.errors import WireError
 from emulator.wire.msnp.lines import Command, line
+from emulator.wire.receipt import Endpoint
 from emulator.wire.talk import Sighting, Talk
 from emulator.world.errors import WorldError
 from emulator.world.notices import Notice
@@ -79,6 +80,11 @@ class Session:
     def place(self) -> Place | None:
         """Where it is signed in, as the world knows it."""
         return self._person.where if self._person is not None else None
+
+    @property
+    def observed(self) -> Endpoint:
+        """Where the client's packets come from."""
+        return self._context.observed
 
     def talk(self) -> Talk[None]:
         """The whole conversation; USR or ANS as the first command open a switchboard session instead."""

@@ -1,0 +1,31 @@
+"""Which bridge a transfer went by, who listened, how long it took; in words. Plain records, nothing else."""
+
+from __future__ import annotations
+
+import msgspec
+
+SWITCHBOARD, TCP = "SBBridge", "TCPv1"
+
+
+class Passage(msgspec.Struct, frozen=True, kw_only=True):
+    """How bytes went. `listened`: this end did (direct connections only). `seconds`: first byte to last, 0 if unknown.
+
+    `why`: what kept a direct connection from coming up, "" when none was tried.
+    """
+
+    bridge: str = SWITCHBOARD
+    listened: bool = False
+    seconds: float = 0.0
+    why: str = ""
+
+    @property
+    def direct(self) -> bool:
+        """True when it went between the peers themselves."""
+        return self.bridge == TCP
+
+    def words(self, size: int, *, me: str = "I", peer: str = "you") -> str:
+        """`TCPv1, I listened, 123456 bytes per second`. Too quick to measure: no rate."""
+        who = f", {me if self.listened else peer} listened" if self.direct else ""
+        why = f" ({self.why})" if self.why and not self.direct else ""
+        rate = f", {size / self.seconds:.0f} bytes per second" if self.seconds > 0 and size else ""
+        return f"{self.bridge}{who}{why}{rate}"

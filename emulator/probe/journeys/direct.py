@@ -1,0 +1,188 @@
+"""Direct connections of a journey: dialled as legs, or listened for on this machine, with the evidence of either.
+
+Not the negotiation, nor what is said: that is `emulator.client.direct`. A connection's tag is its opener's nonce.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from twisted.internet.defer import Deferred
+
+from emulator.client import direct_sockets
+from emulator.client.direct_sockets import PeerLink, SocketListening
+from emulator.client.direct_ways import Accept, PeerStream, Standing
+from emulator.client.network import Data, Ended, StreamEnded, Unexpected
+from emulator.judge.flow import Flow
+from emulator.judge.observation import Observation
+from emulator.net.tally import Tally
+from emulator.probe.journeys.legs import Leg, LinkStream
+from emulator.probe.journeys.travel import Travel
+from emulator.probe.recorder import Recorder
+from emulator.wire import p2p
+from emulator.wire.receipt import Endpoint
+
+PEER = "peer"
+NONCE_AT = 8 + 4 + 32  # bytes of the opener before the nonce of its handshake
+END = 1.0  # seconds for the contact to close what it opened
+
+
+class JourneyWays:
+    """`Ways` of a person on a journey. `local` is the address it listens on, `seen` the one the service sees."""
+
+    def __init__(self, travel: Travel, local: str, seen: str) -> None:
+        self._travel = travel
+        self._local = local
+        self.places: list[SocketListening] = []
+        translated = bool(seen) and seen != local
+        self.standing = Standing(conn_type="Port-Restrict-NAT", public=seen) if translated else Standing()
+
+    async def listen(self, accept: Accept, ports: tuple[int, ...] = (0,)) -> SocketListening:
+        if not self._local:
+            raise Unexpected("no way to the contact from here: nobody can come from there either")
+
+        def came(link: PeerStream) -> None:
+            assert isinstance(link, PeerLink)
+            legs.pop().take(link, accept)
+
+        legs: list[InwardLeg] = []
+
+        def watch() -> InwardLeg:
+            legs.append(InwardLeg(self._travel))
+            return legs[-1]
+
+        place = direct_sockets.listen(self._travel.place.reactor, self._local, came, ports, watch)
+        self.places.append(place)
+        return place
+
+    async def dial(self, peer: str, address: str, port: int, seconds: float) -> DirectStream:
+        """To the contact, which is where the join file says: between here and there addresses may be translated."""
+        if address != self._travel.place.join.address(PEER):
+            raise Unexpected(f"{address} is not the contact's address")
+        try:
+            leg = await self._travel.open(PEER, port, b"", tls=False, raw=True)
+        except StreamEnded:
+            self._travel.put_latest_aside()
+            raise
+        return DirectStream(leg, self._travel)
+
+
+class DirectStream(LinkStream):
+    """A leg as a stream to a peer."""
+
+    def __init__(self, leg: Leg, travel: Travel) -> None:
+        super().__init__(leg)
+        self._leg = leg
+        self._travel = travel
+        self._hello = b""
+
+    def send(self, data: p2p.Bytes) -> None:
+        if len(self._hello) < NONCE_AT + 16:
+            self._hello += bytes(data[: NONCE_AT + 16])
+            self._leg.tag = self._hello[NONCE_AT : NONCE_AT + 16]
+        super().send(bytes(data))
+
+    def room(self) -> None:
+        """Files of a journey are small."""
+
+    def abandon(self, problem: Exception) -> None:
+        self._leg.end(problem)
+        self._travel.put_aside(self._leg)
+
+
+class InwardLeg:
+    """A connection that the contact opened. Its flow is named by the port from which the contact came."""
+
+    flow: Flow
+
+    def __init__(self, travel: Travel) -> None:
+        self._travel = travel
+        self._recorder: Recorder | None = None
+        self._sent, self._received = Tally(), Tally()
+        self._link: PeerLink | None = None
+        self._hello = b""
+        self._over: Deferred[None] = Deferred()
+        self._problem = ""
+        self._cancelled = ""
+        self.tag = b""
+
+    def take(self, link: PeerLink, accept: Accept) -> None:
+        """Somebody came: perhaps the contact, which its nonce will show."""
+        self._link = link
+        accept(Guarded(link, lambda: self._travel.put_aside(self, forget=True)))
+
+    # what the socket tells
+
+    def opened(self, local: Endpoint, peer: Endpoint, *, dialled: bool) -> None:
+        self.flow = self._travel.flow(PEER, peer.port, inward=True)
+        self._recorder = Recorder(self.flow, self._travel.place.clock)
+        self._recorder.local, self._recorder.remote = local, peer
+        self._recorder.enter("exchange")
+        self._travel.adopt(self)
+
+    def sent(self, data: p2p.Bytes) -> None:
+        self._sent.add(bytes(data))
+
+    def received(self, data: bytes) -> None:
+        self._received.add(data)
+        if len(self._hello) < NONCE_AT + 16:
+            self._hello += data[: NONCE_AT + 16]
+            self.tag = self._hello[NONCE_AT : NONCE_AT + 16]
+
+    def ended(self, how: str, problem: str) -> None:
+        self._problem = problem or ("the connection was reset" if how == "rst" else "")
+        if not self._over.called:
+            self._over.callback(None)
+
+    # what the journey asks
+
+    @property
+    def failed(self) -> bool:
+        return self._over.called and bool(self._problem)
+
+    def end(self, problem: Exception | None = None) -> None:
+        self._problem = self._problem or str(problem or "")
+        if self._link is not None:
+            self._link.close()
+
+    def cancel(self, why: str) -> None:
+        self._cancelled = why
+        self.end()
+
+    async def finished(self) -> Observation:
+        assert self._recorder is not None
+        if not self._over.called:
+            timer = self._travel.place.reactor.callLater(END, self.end)
+            await self._over
+            if timer.active():
+                timer.cancel()
+        self._recorder.sent, self._recorder.received = self._sent.digest(), self._received.digest()
+        if self._cancelled:
+            return self._recorder.finish("cancelled", self._cancelled)
+        if self._problem:
+            return self._recorder.finish("closed", self._problem)
+        return self._recorder.finish("completed")
+
+
+class Guarded:
+    """An accepted stream that tells when it was a stranger's."""
+
+    def __init__(self, link: PeerLink, stranger: Callable[[], None]) -> None:
+        self._link = link
+        self._stranger = stranger
+
+    def attach(self, data: Data, ended: Ended) -> None:
+        self._link.attach(data, ended)
+
+    def send(self, data: p2p.Bytes) -> None:
+        self._link.send(data)
+
+    def room(self) -> Deferred[None] | None:
+        return self._link.room()
+
+    def close(self) -> None:
+        self._link.close()
+
+    def abandon(self, problem: Exception) -> None:
+        self._link.abandon(problem)
+        self._stranger()

@@ -1,0 +1,247 @@
+"""What answers calls at the far end: registrar, voice contacts, telephone numbers (Windows Live Call, emulated).
+
+Not a proxy: calls to accounts that nobody plays here are answered 480. Source: dossier media.md 4.1, 4.4, 7.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from emulator.client.call_dialog import Call
+from emulator.client.call_line import Line, Receive
+from emulator.client.call_sip import Transactions, ended
+from emulator.net.datagrams import BoundDatagrams
+from emulator.services.journal import Journal
+from emulator.services.phone_witness import Written
+from emulator.wire import sdp, sip, tags
+from emulator.wire.context import ServerContext
+from emulator.wire.errors import WireError
+from emulator.wire.filler import number
+from emulator.wire.receipt import Endpoint
+from emulator.wire.sip import Message
+from emulator.wire.talk import Exactly, Peek, Sighting, Talk
+from emulator.world.errors import BadTicket
+from emulator.world.names import fold
+from emulator.world.world import World
+
+CALLS = 256  # at once; more are answered 486
+CALLS_OF_ONE = 16  # on one connection
+LENGTH = 600.0  # seconds of a call, then this end hangs up
+LOW, HIGH = 30000, 65524  # UDP: what all documented ranges for media have in common
+TRIES = 64  # ports that may be taken by others
+REQUESTS = 4096  # on one connection
+ALLOW = "REGISTER, OPTIONS, INVITE, ACK, CANCEL, BYE, INFO"
+PLAYED = re.compile(r"voice[^@]*@.+|\+?[0-9]{3,20}(@.*)?")
+
+Authorized = Callable[[Message], bool]
+
+
+def ticket_holder(world: World, request: Message) -> bool:
+    """True when the ticket of a REGISTER was issued to the account that it is for, or is a probe's own."""
+    if sip.authorized(request):
+        return True
+    try:
+        owner = world.tickets.owner(sip.ticket_of(request))
+    except BadTicket:
+        return False
+    return fold(owner.address) == fold(sip.address(request.need("To")))
+
+
+class Phone:
+    """All calls of one emulator. `address` is where media live; `authorized` decides on a REGISTER."""
+
+    def __init__(
+        self,
+        reactor: Any,
+        journal: Journal,
+        address: str,
+        *,
+        now: Callable[[], float],
+        entropy: Callable[[int], bytes],
+        authorized: Authorized = sip.authorized,
+    ) -> None:
+        self.reactor = reactor
+        self.now = now
+        self.entropy = entropy
+        self.address = address
+        self.authorized = authorized
+        self._journal = journal
+        self.lines: set[Line] = set()
+        self._closers: set[Callable[[], None]] = set()
+
+    def stream(self, context: ServerContext) -> Talk[None]:
+        """The far end of a connection that begins with a SIP request; at most 4096 messages."""
+        desk = Desk(self, context.push, "TLS" if context.secure else "TCP", context.local, context.observed)
+        sighted = ""
+        try:
+            for _ in range(REQUESTS):
+                while (ahead := (yield Peek(2)))[:2] == b"\r\n":
+                    yield Exactly(2)  # keep-alive; the connection's idle time limits their number
+                if not ahead:
+                    return
+                message = yield from sip.read()
+                tag = tags.from_hex(message.need("Call-ID"))
+                if tag and tag != sighted:
+                    sighted = tag
+                    words = message.start.split(" ")
+                    facts = {"method": words[0], "uri": words[1], "agent": message.header("User-Agent")}
+                    yield Sighting("sip", tag, facts)
+                desk.take(message)
+            raise WireError(f"more than {REQUESTS} SIP messages on one connection")
+        finally:
+            desk.end("the connection is over")
+
+    def line(self, source: str) -> Line:
+        """Two ports for a new call of `source`. Raises OSError when none can be had."""
+        written = Written(self._journal, self.address)
+        line = Line(self.reactor, self._pair, now=self.now, entropy=self.entropy, answering=True, witness=written)
+        written.line = line
+        self.lines.add(line)
+        return line
+
+    def hang(self, line: Line) -> None:
+        """The call is over: say so to the journal, and close its ports."""
+        line.close()
+        self.lines.discard(line)
+
+    def at_close(self, closer: Callable[[], None]) -> Callable[[], None]:
+        """Call this when the emulator stops; the answer takes it back."""
+        self._closers.add(closer)
+        return lambda: self._closers.discard(closer)
+
+    def close(self) -> None:
+        """End all calls and listeners."""
+        for closer in tuple(self._closers):
+            closer()
+        for line in tuple(self.lines):
+            self.hang(line)
+
+    def _pair(self, rtp: Receive, rtcp: Receive) -> tuple[BoundDatagrams, BoundDatagrams]:
+        for _ in range(TRIES):
+            port = LOW + 2 * (number(self.entropy(8), "port") % ((HIGH - LOW) // 2))
+            try:
+                first = BoundDatagrams(self.reactor, self.address, port, rtp)
+            except OSError:
+                continue
+            try:
+                return first, BoundDatagrams(self.reactor, self.address, port + 1, rtcp)
+            except OSError:
+                first.close()
+        raise OSError(f"no two ports free in {TRIES} tries")
+
+
+class Desk:
+    """One peer's signalling: its transactions and calls. `send` puts bytes on its connection."""
+
+    def __init__(
+        self, phone: Phone, send: Callable[[bytes], None], transport: str, local: Endpoint, observed: Endpoint
+    ) -> None:
+        self._phone = phone
+        self._local = local
+        self.observed = observed
+        self.anybody = transport == "UDP"  # the listener is one contact's: whatever is called, it answers
+        self._transport = transport
+        self._calls: dict[str, tuple[Call, Line | None]] = {}
+        self._limits: dict[str, Any] = {}
+        self._transactions = Transactions(
+            send,
+            via=f"{transport} {local.address}:{local.port}",
+            observed=observed,
+            call_later=phone.reactor.callLater,
+            entropy=phone.entropy,
+            reliable=transport != "UDP",
+        )
+        self._transactions.on_request = self._requested
+        self._transactions.on_ack = self._acknowledged
+        self.on_idle: Callable[[], None] = lambda: None
+
+    @property
+    def lines(self) -> tuple[Line, ...]:
+        """Media of the calls that go on."""
+        return tuple(line for _, line in self._calls.values() if line is not None)
+
+    def take(self, message: Message) -> None:
+        """A message came. Raises WireError for what is no SIP."""
+        self._transactions.take(message)
+
+    def end(self, reason: str) -> None:
+        """The connection is over, and with it all its calls."""
+        self._transactions.end(ended(reason))
+        for call, _ in tuple(self._calls.values()):
+            call.end(reason)
+
+    def _requested(self, request: Message) -> None:
+        method = sip.method_of(request)
+        known = self._calls.get(request.need("Call-ID"))
+        if method == "REGISTER":
+            self._registered(request)
+        elif known is not None:
+            known[0].request(request)
+        elif method == "OPTIONS":
+            self._answer(request, "200 OK", (("Allow", ALLOW),))
+        elif method == "INVITE":
+            self._invited(request)
+        elif method in ("BYE", "CANCEL", "INFO"):
+            self._answer(request, "481 Call/Transaction Does Not Exist")
+        else:
+            self._answer(request, "405 Method Not Allowed", (("Allow", ALLOW),))
+
+    def _answer(self, request: Message, status: str, more: tuple[tuple[str, str], ...] = ()) -> None:
+        self._transactions.answer(request, status, tag=sip.TO_TAG, more=more)
+
+    def _registered(self, request: Message) -> None:
+        if not self._phone.authorized(request):
+            self._answer(request, "401 Unauthorized", (("WWW-Authenticate", 'Basic realm="live.com"'),))
+            return
+        contact = request.need("Contact").partition(">")[0] + f">;expires={sip.EXPIRES}"
+        self._answer(request, "200 OK", (("m", contact), ("Expires", str(sip.EXPIRES))))
+
+    def _invited(self, request: Message) -> None:
+        to = sip.address(request.start.split(" ")[1]) or sip.address(request.need("To"))
+        if not self.anybody and not PLAYED.fullmatch(to):
+            self._answer(request, "480 Temporarily Unavailable")
+            return
+        if len(self._calls) >= CALLS_OF_ONE or len(self._phone.lines) >= CALLS:
+            self._answer(request, "486 Busy Here")
+            return
+        call = Call.taken(self._transactions, request)
+        call.ring()
+        try:
+            offer = sdp.decode(request.body)
+            codec = sdp.common(offer.audio)
+            line = self._phone.line(self.observed.address)
+        except (WireError, OSError) as problem:
+            call.refuse("488 Not Acceptable Here" if isinstance(problem, WireError) else "500 Server Internal Error")
+            return
+        line.out.codec(int(codec))
+        self._calls[call.id] = (call, line)
+        call.on_over = lambda reason: self._over(call, line)
+        self._limits[call.id] = self._phone.reactor.callLater(LENGTH, self._too_long, call)
+        media = line.description(self._phone.address, (codec,), checks=bool(offer.audio.candidates))
+        line.connect(offer.audio, self.observed.address, send=False)
+        contact = f"<sip:{self._local.address}:{self._local.port};transport={self._transport.lower()}>"
+        call.accept(contact, sdp.encode(sdp.answer(offer, media)))
+
+    def _acknowledged(self, request: Message) -> None:
+        """The caller has our description: where no checks are made, media begin now."""
+        call, line = self._calls.get(request.need("Call-ID"), (None, None))
+        if call is not None and line is not None and not call.acknowledged:
+            call.acknowledged = True
+            if line.peers[0] is not None:
+                line.start()
+
+    def _too_long(self, call: Call) -> None:
+        Deferred.fromCoroutine(call.hang_up()).addErrback(lambda failure: None)
+
+    def _over(self, call: Call, line: Line) -> None:
+        self._calls.pop(call.id, None)
+        limit = self._limits.pop(call.id, None)
+        if limit is not None and limit.active():
+            limit.cancel()
+        self._phone.hang(line)
+        if not self._calls:
+            self.on_idle()
