@@ -118,6 +118,12 @@ def _difference(evidence: Evidence) -> str:
     return digests(evidence).words or evidence.near.detail
 
 
+def _came_back(evidence: Evidence) -> bool:
+    """Something of the far end's was received: answers, or the packets of a stream."""
+    media = evidence.near.facts.get("media")
+    return bool(evidence.near.exchanged) or (isinstance(media, dict) and bool(media.get("received")))
+
+
 def _silent(evidence: Evidence) -> bool:
     return evidence.near.ending in ("silence", "closed", "reset")
 
@@ -219,14 +225,14 @@ TABLE: tuple[Row, ...] = (
     ),
     Row(
         "answered datagram expected nowhere",
-        _all(_udp, _ending("completed"), _asked, _not(arrived), lambda e: not e.near.exchanged),
+        _all(_udp, _ending("completed"), _asked, _not(arrived), _not(_came_back)),
         "blocked.drop.outbound",
         "confirmed",
         lambda e: "the far end never saw the datagram",
     ),
     Row(
         "only the far end could tell",
-        _all(_udp, _ending("completed"), _not(_asked), _not(arrived), lambda e: not e.near.exchanged),
+        _all(_udp, _ending("completed"), _not(_asked), _not(arrived), _not(_came_back)),
         "not-tested",
         "open",
         lambda e: "nothing comes back by design, and the far end could not be asked",
