@@ -89,6 +89,7 @@ class Operations:
         """Forget the former run, open what this one needs."""
         serial = self._journal.begin()
         self._run = f"{start.vantage}-{self._surroundings.entropy(4).hex()}"
+        self._expected = {}  # what a former run announced tells nothing of where this one comes from
         self._listeners.open_samples(bytes.fromhex(start.seed), start.samples)
         if start.leaks:
             self._listeners.open_leaks()

@@ -106,6 +106,14 @@ def test_nobody_can_have_a_stranger_dialled(back: Back) -> None:
     assert [address for address, _ in back.started] == [HERE]
 
 
+def test_where_a_former_run_came_from_is_forgotten(back: Back) -> None:
+    room = Room(back)
+    room.arrives(STRANGER)
+    room.run = room.operations.start_run(RunStart("inside", CATALOG.digest, 0, "00"), HERE).run
+    answer = room.dial(HERE)
+    assert (answer.address, answer.later, back.started) == ("", True, [])
+
+
 def test_behind_a_translation_the_outer_address_is_dialled(back: Back) -> None:
     room = Room(back, known=("192.0.2.0/24",))
     room.arrives("203.0.113.1")
