@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,12 +15,6 @@ from emulator.lab.lab import Lab
 from emulator.runner.inlab import LabRunner, start_serve
 from emulator.runner.passes import Options
 from emulator.scenario.load import load as load_scenario
-from emulator.services.emulator import Emulator
-
-pytestmark = pytest.mark.skipif(
-    "sockets=" not in inspect.getsource(Emulator.__init__),
-    reason="the emulator does not hand its sockets to the contacts yet (move_in without sockets=)",
-)
 
 SCENARIO = """
 id = "direct"
