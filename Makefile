@@ -10,7 +10,7 @@ demo: setup  ## the main job: all scenarios through a real firewall, with a repo
 	$(BIN)/messenger-lab demo
 
 test: setup  ## all tests but the slow ones
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 test-slow: setup  ## what CI leaves out
 	$(BIN)/python -m pytest -m slow
@@ -39,5 +39,6 @@ clean:  ## everything that was made here; certificates stay
 	rm -rf $(VENV) messenger-lab-report .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-docs: setup  ## refresh the tables in the README
+docs: setup  ## refresh the tables in the README and the published schema
+	$(BIN)/messenger-lab schema > docs/run.schema.json
 	$(BIN)/python -c 'from pathlib import Path; from emulator.catalog import load; from emulator.derive.tables import refresh; page = Path("README.md"); page.write_text(refresh(page.read_text(), load()))'

@@ -5,7 +5,10 @@ Not a time limit: pytest-twisted runs the reactor itself, and every wait in a te
 
 from __future__ import annotations
 
+import ctypes
 import gc
+import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -16,8 +19,16 @@ from private_network import NoNetwork, PrivateNetwork
 from twisted.internet.task import deferLater
 from twisted.python import log
 
+CLONE_NEWNET = 0x40000000
 TURNS = 100  # of the reactor, in which what is closing may finish
 TURN = 0.005  # seconds
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Each of several workers gets a loopback of its own where that is allowed: fixed ports then cannot collide."""
+    if hasattr(config, "workerinput") and sys.platform == "linux" and os.geteuid() == 0:
+        if ctypes.CDLL(None).unshare(CLONE_NEWNET) == 0:
+            subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
 
 
 @pytest.fixture(autouse=True)

@@ -6,11 +6,12 @@ import sys
 from pathlib import Path
 
 import rich_click as click
+from msgspec.structs import replace
 
 from emulator.catalog import load
 from emulator.cli.labrun import run_in_lab
 from emulator.cli.results import Sinks, deliver
-from emulator.cli.selection import select
+from emulator.cli.selection import select, todo
 from emulator.cli.terminal import checked_seed, clear_errors, named_by_person
 from emulator.runner.passes import DEFAULT_TIMEOUT
 
@@ -56,6 +57,7 @@ def command(
         seed = checked_seed(seed)
         with named_by_person(output):
             output.mkdir(parents=True, exist_ok=True)
-        record = run_in_lab(catalog, chosen, None, samples, seed, timeout, certs)
+        wanted, skipped = todo(chosen, None)
+        record = run_in_lab(catalog, wanted, samples, seed, timeout, certs)
         sinks = Sinks(output / "run.json", output / "junit.xml", output / "report.html")
-        sys.exit(deliver(record, catalog, sinks))
+        sys.exit(deliver(replace(record, skipped=tuple(skipped)), catalog, sinks))

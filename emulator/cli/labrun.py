@@ -13,7 +13,7 @@ from rich.markup import escape
 
 from emulator.catalog import Catalog
 from emulator.cli.results import run_record
-from emulator.cli.selection import Selected, passes_of
+from emulator.cli.selection import Todo, name_of
 from emulator.cli.terminal import CANNOT_RUN, complain, entropy, now, stderr
 from emulator.judge.record import PassRecord, RunRecord
 from emulator.lab import state
@@ -49,15 +49,13 @@ class _Stop:
 
 def run_in_lab(
     catalog: Catalog,
-    chosen: list[Selected],
-    only: str | None,
+    todo: Todo,
     samples: int | None,
     seed: str | None,
     timeout: float,
     certs: Path | None,
 ) -> RunRecord:
     """All passes of all scenarios, one after another. What was finished is reported, whatever happens."""
-    todo = [(path, scenario, one) for path, scenario in chosen for one in passes_of(scenario, only)]
     options = Options(seed=seed or entropy(8).hex(), samples=8 if samples is None else samples, timeout=timeout)
     started = now()
     done: list[PassRecord] = []
@@ -72,8 +70,7 @@ def run_in_lab(
 
             runner = LabRunner(lab, join, options)
             for path, scenario, one in todo:
-                name = f"{scenario.id}/{one.id}" if len(scenario.passes) > 1 else scenario.id
-                line.begin(name)
+                line.begin(name_of(scenario, one))
                 record = runner.run(path, scenario, one, progress)
                 line.end()
                 done.append(record)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,7 +12,7 @@ from rich.markup import escape
 
 from emulator import __version__
 from emulator.catalog import Catalog
-from emulator.cli.terminal import console, now, stderr
+from emulator.cli.terminal import CANNOT_RUN, console, now, stderr
 from emulator.judge.outcome import OUTCOME_VERSION
 from emulator.judge.record import SCHEMA, PassRecord, RunRecord
 from emulator.judge.verdicts import CLASSIFIER_VERSION
@@ -43,18 +46,44 @@ def run_record(
 
 
 def deliver(record: RunRecord, catalog: Catalog, sinks: Sinks) -> int:
-    """Write and print; returns the exit code. Files are written first, so that nothing is lost."""
+    """Write and print; returns the exit code. Files are written first, so that nothing is lost.
+
+    A file that cannot be written (a full disk, say) costs neither the others nor the words on the terminal: the
+    evidence then goes to the directory for temporary files, and the exit code is 3 where it would have been 0.
+    """
     from emulator.report import html, json, junit, terminal
 
-    if sinks.json is not None:
-        json.write(record, sinks.json)
-    if sinks.junit is not None:
-        junit.write(record, sinks.junit)
-    if sinks.html is not None:
-        html.write(record, catalog, sinks.html)
+    writers: tuple[tuple[str, Path | None, Callable[[Path], None]], ...] = (
+        ("JSON", sinks.json, lambda path: json.write(record, path)),
+        ("JUnit", sinks.junit, lambda path: junit.write(record, path)),
+        ("HTML", sinks.html, lambda path: html.write(record, catalog, path)),
+    )
+    problems, written = [], []
+    for name, path, write in writers:
+        if path is None:
+            continue
+        try:
+            write(path)
+        except OSError as problem:
+            problems.append(f"{path}: {problem.strerror or problem}: make room or name another file")
+        else:
+            written.append(f"[dim]{name}:[/] {escape(str(path))}")
+    if problems:
+        written.append(f"[dim]JSON instead:[/] {escape(_rescued(record, json.write))}")
     if not sinks.lines:
         terminal.show(record, catalog, console)
-        for name, path in (("JSON", sinks.json), ("JUnit", sinks.junit), ("HTML", sinks.html)):
-            if path is not None:
-                stderr.print(f"[dim]{name}:[/] {escape(str(path))}", highlight=False, soft_wrap=True)
-    return record.exit_code
+        for line in written:
+            stderr.print(line, highlight=False, soft_wrap=True)
+    for words in problems:
+        stderr.print(f"[bold red]messenger-lab:[/] not written: {escape(words)}", highlight=False, soft_wrap=True)
+    return record.exit_code or (CANNOT_RUN if problems else 0)
+
+
+def _rescued(record: RunRecord, write: Callable[[RunRecord, Path], None]) -> str:
+    """Where the evidence went instead."""
+    path = Path(tempfile.gettempdir(), f"messenger-lab-run-{record.created:.0f}-{os.getpid()}.json")
+    try:
+        write(record, path)
+    except OSError as problem:
+        return f"nowhere ({path}: {problem.strerror or problem})"
+    return str(path)

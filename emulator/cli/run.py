@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import rich_click as click
+from msgspec.structs import replace
 
 from emulator.catalog import Catalog, load
 from emulator.cli.results import Sinks, deliver, run_record
-from emulator.cli.selection import Selected, passes_of, select
+from emulator.cli.selection import Todo, name_of, select, todo, without_proxy
 from emulator.cli.terminal import (
     BAD_INPUT,
     check_writable,
@@ -83,7 +84,8 @@ def command(
                 complain("--proxy needs --join: in the lab a scenario names its own proxy", BAD_INPUT)
             from emulator.cli.labrun import run_in_lab  # Linux only; a run with a join file is not
 
-            record = run_in_lab(catalog, chosen, only, samples, seed, timeout, certs)
+            wanted, skipped = todo(chosen, only)
+            record = run_in_lab(catalog, wanted, samples, seed, timeout, certs)
         else:
             options = Options(
                 seed=seed or join.seed,
@@ -92,8 +94,9 @@ def command(
                 vantage=vantage,
                 proxy=parse_proxy(proxy) if proxy else None,
             )
-            record = _run_from_here(catalog, join, chosen, only, options, progress)
-        sys.exit(deliver(record, catalog, sinks))
+            wanted, skipped = todo(chosen, only, lambda one: without_proxy(one, options.proxy))
+            record = _run_from_here(catalog, join, wanted, options, progress)
+        sys.exit(deliver(replace(record, skipped=tuple(skipped)), catalog, sinks))
 
 
 def _join(catalog: Catalog, source: str | None) -> Join | None:
@@ -126,27 +129,24 @@ def _check_join(join: Join, catalog: Catalog, source: str) -> None:
             complain(f"{source}: field `addresses`: {host} has no IPv4 address: copy the file again", BAD_INPUT)
 
 
-def _run_from_here(
-    catalog: Catalog, join: Join, chosen: list[Selected], only: str | None, options: Options, progress: str
-) -> RunRecord:
+def _run_from_here(catalog: Catalog, join: Join, wanted: Todo, options: Options, progress: str) -> RunRecord:
     from twisted.internet import reactor  # the one place (with `serve`) where a reactor is chosen
     from twisted.internet.defer import Deferred
 
     raise_limit()
-    if any(scenario.firewall for _, scenario in chosen) and progress == "auto":
+    if any(scenario.firewall for _, scenario, _ in wanted) and progress == "auto":
         stderr.print("[dim]firewall and proxy files of the scenarios are ignored: the device here is tested[/]")
     line = ProgressLine(stderr, progress)
     started = now()
     done: list[PassRecord] = []
-    todo = [(scenario, one) for _, scenario in chosen for one in passes_of(scenario, only)]
     refused: list[Exception] = []
     runner = Runner(reactor, catalog, join, now=now, entropy=entropy, progress=line.update)
 
     async def work() -> None:
-        for scenario, one in todo:
+        for _, scenario, one in wanted:
             if runner.stopped:
                 return
-            line.begin(f"{scenario.id}/{one.id}" if len(scenario.passes) > 1 else scenario.id)
+            line.begin(name_of(scenario, one))
             record = await runner.run(scenario, one, options)
             done.append(record)
             if record.control == "lost":
@@ -168,5 +168,5 @@ def _run_from_here(
     line.end()
     if refused:
         raise refused[0]
-    names = [f"{scenario.id}/{one.id}" for scenario, one in todo[len(done) :]]
+    names = [f"{scenario.id}/{one.id}" for _, scenario, one in wanted[len(done) :]]
     return run_record(catalog, started, done, names, interrupted=bool(runner.stopped))

@@ -90,6 +90,13 @@ class PassRecord(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.scenario}/{self.name}" if self.name else self.scenario
 
 
+class Skipped(msgspec.Struct, frozen=True):
+    """A pass that was left out on purpose; `why` is for people."""
+
+    id: str
+    why: str
+
+
 class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     """One execution of scenarios from one vantage. `interrupted`: it was stopped before its end."""
 
@@ -102,11 +109,14 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     passes: tuple[PassRecord, ...]
     not_run: tuple[str, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
     interrupted: bool = False
 
     @property
     def exit_code(self) -> int:
-        """0 all as expected · 1 something not met · 3 undecided, error, or not run · 130 interrupted.
+        """What was skipped on purpose changes nothing, unless nothing else was there.
+
+        0 all as expected · 1 something not met · 3 undecided, error, or not run · 130 interrupted.
 
         An interrupted run is always 130: what is not met then may be so because of the interruption. 1 wins over 3.
         """

@@ -18,13 +18,13 @@ from emulator.judge.record import RunRecord
 from emulator.report import words
 from emulator.report.page import page
 from emulator.report.redaction import redacted
+from emulator.report.whole import write_whole
 
 
 def write(record: RunRecord, catalog: Catalog, path: Path) -> None:
-    """Write the page beside the target and rename. Raises OSError."""
-    draft = path.with_name(f".{path.name}.draft")
-    draft.write_text(render(record, catalog), "utf-8")
-    draft.replace(path)
+    """Write the page, all or nothing. Raises OSError."""
+    text = render(record, catalog)
+    write_whole(path, lambda draft: draft.write_text(text, "utf-8"))
 
 
 def render(record: RunRecord, catalog: Catalog) -> str:

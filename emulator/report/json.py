@@ -9,6 +9,7 @@ import msgspec
 from emulator.judge.record import SCHEMA, RunRecord
 from emulator.problems import BadInput
 from emulator.report.redaction import redacted
+from emulator.report.whole import write_whole
 
 
 class _Schema(msgspec.Struct):
@@ -16,10 +17,9 @@ class _Schema(msgspec.Struct):
 
 
 def write(record: RunRecord, path: Path) -> None:
-    """Write beside the target and rename. Raises OSError."""
-    draft = path.with_name(f".{path.name}.draft")
-    draft.write_bytes(msgspec.json.format(msgspec.json.encode(redacted(record)), indent=1))
-    draft.replace(path)
+    """Write it all or nothing. Raises OSError."""
+    data = msgspec.json.format(msgspec.json.encode(redacted(record)), indent=1)
+    write_whole(path, lambda draft: draft.write_bytes(data))
 
 
 def load(path: Path) -> RunRecord:

@@ -13,6 +13,7 @@ from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 
 from emulator.judge.record import Expectation, Judged, PassRecord, RunRecord
 from emulator.report.redaction import redacted
+from emulator.report.whole import write_whole
 from emulator.report.words import meaning
 
 SHOWN = 12  # flows named in one test case's text
@@ -25,16 +26,18 @@ def write(record: RunRecord, path: Path) -> None:
     """Write the suites. Raises OSError."""
     record = redacted(record)
     xml = JUnitXml("messenger-lab")
-    suites = [_suite(one) for one in record.passes] + [_not_run(name) for name in record.not_run]
+    suites = [
+        *(_suite(one) for one in record.passes),
+        *(_left_out(name, "the run ended before it") for name in record.not_run),
+        *(_left_out(one.id, one.why) for one in record.skipped),
+    ]
     for suite in suites:
         xml.append(suite)  # add_testsuite would melt two equal passes into one
     xml.tests = sum(suite.tests for suite in suites)
     xml.failures = sum(suite.failures for suite in suites)
     xml.errors = sum(suite.errors for suite in suites)
     xml.time = round(record.seconds, 3)
-    draft = path.with_name(f".{path.name}.draft")
-    xml.write(str(draft), pretty=True)
-    draft.replace(path)
+    write_whole(path, lambda draft: xml.write(str(draft), pretty=True))
 
 
 def _suite(record: PassRecord) -> TestSuite:
@@ -57,10 +60,10 @@ def _suite(record: PassRecord) -> TestSuite:
     return suite
 
 
-def _not_run(name: str) -> TestSuite:
+def _left_out(name: str, why: str) -> TestSuite:
     suite = TestSuite(_speakable(name))
     case = TestCase("pass", classname=f"messenger-lab.{_speakable(name)}")
-    case.result = [Skipped("the run ended before it")]
+    case.result = [Skipped(_speakable(why))]
     suite.add_testcase(case)
     return suite
 

@@ -39,6 +39,8 @@ def show(record: RunRecord, catalog: Catalog, console: Console) -> None:
         console.print(Text.assemble(("not run: ", "magenta"), name))
     if len(record.not_run) > NOT_RUN_SHOWN:
         console.print(f"[magenta]not run:[/] and {len(record.not_run) - NOT_RUN_SHOWN} more", highlight=False)
+    for left in record.skipped:
+        console.print(Text.assemble(("skipped: ", "yellow"), (left.id, "bold"), f": {left.why}"), soft_wrap=True)
     _last_line(record, console)
 
 

@@ -154,9 +154,10 @@ def sentence(record: RunRecord) -> str:
     passes = f"{len(record.passes)} {'pass' if len(record.passes) == 1 else 'passes'}"
     counted = f"{met} of {total} expectations met in {passes}"
     rest = f"; {len(record.not_run)} not run" if record.not_run else ""
+    rest += f"; {len(record.skipped)} skipped" if record.skipped else ""
     match record.exit_code:
         case 0:
-            return f"Everything is as the scenarios say: {counted}."
+            return f"Everything is as the scenarios say: {counted}{rest}."
         case 1:
             return f"Not everything is as the scenarios say: {counted}{rest}."
         case 130:

@@ -28,6 +28,7 @@ from emulator.scenario.model import Pass, Scenario
 
 READY_LIMIT = 20.0  # seconds until `serve` must have written the join file
 PASS_LIMIT = 300.0  # seconds for one pass, then its process is ended
+BEYOND = 60.0  # seconds for a pass to end orderly when its own time budget is spent
 USER, PASSWORD = "alice", "opal-Kite7"  # the proxy's only account, of this lab alone
 
 Progress = Callable[[int, int], None]
@@ -100,7 +101,7 @@ class LabRunner:
         argv += ["--pass", wanted.id]
         if proxy:
             argv += ["--proxy", proxy]
-        code, words = self._child(argv, progress)
+        code, words = self._child(argv, progress, max(PASS_LIMIT, scenario.budget + BEYOND))
         try:
             record = msgspec.json.decode(out.read_bytes(), type=RunRecord)
         except (OSError, msgspec.DecodeError) as error:
@@ -119,12 +120,12 @@ class LabRunner:
             return self._lab.proxy_url
         return self._lab.proxy_url.replace("http://", f"http://{USER}:{PASSWORD}@")
 
-    def _child(self, argv: Sequence[str], progress: Progress) -> tuple[int, str]:
+    def _child(self, argv: Sequence[str], progress: Progress, limit: float) -> tuple[int, str]:
         """Run the process inside; its standard output is progress, its standard error is for people."""
         process = self._lab.spawn("inside", argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         assert process.stdout is not None
         assert process.stderr is not None
-        deadline = monotonic() + PASS_LIMIT
+        deadline = monotonic() + limit
         said = b""
         pending = b""
         pipes = [process.stdout, process.stderr]
@@ -133,7 +134,7 @@ class LabRunner:
                 ready = select.select(pipes, [], [], max(0.0, deadline - monotonic()))[0]
                 if not ready:
                     process.kill()
-                    raise PassFailed(3, f"the pass took longer than {PASS_LIMIT:.0f} s and was ended")
+                    raise PassFailed(3, f"the pass took longer than {limit:.0f} s and was ended")
                 for pipe in ready:
                     data = os.read(pipe.fileno(), 65536)
                     if not data:

@@ -67,11 +67,16 @@ class Runner:
         self._journeys: Journeys | None = None
         self._inward: InwardPass | None = None
         self._detection: Detection | None = None
+        self._halted = ""  # why the pass that runs now ends early
         self.stopped = ""
 
     def stop(self, why: str) -> None:
-        """Interrupt: flows in flight end now, what was seen is still judged."""
+        """Interrupt: flows in flight end now, what was seen is still judged, no other pass follows."""
         self.stopped = why
+        self._halt(why)
+
+    def _halt(self, why: str) -> None:
+        self._halted = why
         if self._survey is not None:
             self._survey.stop(why)
         if self._journeys is not None:
@@ -85,6 +90,8 @@ class Runner:
         """One pass. Raises ControlRefused when the emulator refuses us (wrong token, wrong pin)."""
         started = self._now()
         notes: list[str] = []
+        self._halted = self.stopped
+        budget = _Budget(self._reactor, scenario.budget, self._halt)
         credentials = wanted.credentials == "right"
         proxy = options.proxy
         place = Place(
@@ -138,8 +145,8 @@ class Runner:
                 await looking
 
         self._survey = Survey(place, self._catalog, flows, control, run, self._progress, closed, afterwards)
-        if self.stopped:  # while the control channel was opened
-            self._survey.stop(self.stopped)
+        if self._halted:  # while the control channel was opened
+            self._survey.stop(self._halted)
         judged: tuple[Judged, ...] = ()
         receipts: tuple[Receipt, ...] = ()
         try:
@@ -149,6 +156,7 @@ class Runner:
                 inward.stop("no flow of this vantage arrived: where to dial was not known")
                 await dialling
         finally:
+            notes += budget.end()
             self._survey = self._journeys = self._detection = self._inward = None
             if inward is not None:
                 judged, receipts = await inward.judged()
@@ -232,6 +240,26 @@ class Runner:
             expectations=expectations(wanted, self._catalog, flows, verdicts, outcomes, taken, network),
             notes=notes,
         )
+
+
+class _Budget:
+    """The time that a pass may take, in seconds; 0: as long as it needs."""
+
+    def __init__(self, reactor: Any, seconds: float, spent: Callable[[str], None]) -> None:
+        self._words = f"the time budget of {seconds:g} s was spent"
+        self._spent = spent
+        self._over = False
+        self._call = reactor.callLater(seconds, self._end) if seconds else None
+
+    def _end(self) -> None:
+        self._over = True
+        self._spent(self._words)
+
+    def end(self) -> list[str]:
+        """The pass has ended: what must be noted."""
+        if self._call is not None and self._call.active():
+            self._call.cancel()
+        return [f"{self._words}: what was not done by then was not tested"] if self._over else []
 
 
 def judge(surveyed: Surveyed, *, watched: bool) -> tuple[Judged, ...]:

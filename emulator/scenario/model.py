@@ -93,7 +93,8 @@ class Pass(msgspec.Struct, frozen=True, kw_only=True):
 class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     """A named situation. `firewall`: nft file beside the scenario, "" for none; `folder`: where the files lie.
 
-    `leaks`: the undocumented ports of the catalog are tried too.
+    `leaks`: the undocumented ports of the catalog are tried too. `budget`: seconds that one pass may take, 0 for no
+    limit; what is not done then counts as not tested. `skip`: why it is not run at all, "" when it is.
     """
 
     id: str
@@ -103,6 +104,8 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     folder: Path
     firewall: str = ""
     leaks: bool = False
+    budget: float = 0.0
+    skip: str = ""
 
     @property
     def firewall_path(self) -> Path | None:

@@ -35,6 +35,7 @@ from emulator.scenario.model import (
 
 T = TypeVar("T")
 
+LONGEST = 3600.0  # seconds of a time budget
 NETWORK_WORDS: dict[str, tuple[str, ...]] = {
     "messenger": CONN_TYPES,
     "tcp": CONN_TYPES,
@@ -90,6 +91,8 @@ class _File(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     about: str
     firewall: str = ""
     leaks: bool = False
+    budget: float | None = None
+    skip: str | None = None
     expect: _Expect | None = None
     passes: tuple[_Pass, ...] = msgspec.field(name="pass", default=())
 
@@ -128,6 +131,10 @@ class _Reader:
             if name in ids[:index]:
                 raise self._error(f"pass[{index}].id", f"{name!r} stands twice", "give every pass its own id")
         self._beside("firewall", raw.firewall)
+        if raw.budget is not None and not 0 < raw.budget <= LONGEST:
+            raise self._error("budget", f"{raw.budget:g} s", f"give seconds, more than 0 and at most {LONGEST:g}")
+        if raw.skip is not None and not raw.skip.strip():
+            raise self._error("skip", "no reason", "say why it is skipped, or leave it out")
         return Scenario(
             id=raw.id,
             title=raw.title,
@@ -135,6 +142,8 @@ class _Reader:
             firewall=raw.firewall,
             folder=self._path.parent,
             leaks=raw.leaks,
+            budget=raw.budget or 0.0,
+            skip=(raw.skip or "").strip(),
             passes=passes,
         )
 
