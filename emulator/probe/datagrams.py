@@ -54,12 +54,19 @@ class DatagramAttempt:
         self._tag = tag
         self._socket: DatagramSocket | None = None
         self._waiting: Deferred[bytes] | None = None
+        self._cancelled: Cancelled | None = None
         self._ask: Ask | None = None
         self._last = b""
 
     def cancel(self, why: str) -> None:
-        """Give up now."""
-        self._fail(Cancelled(why))
+        """Give up now, and begin nothing more."""
+        self._cancelled = Cancelled(why)
+        self._fail(self._cancelled)
+
+    def _check(self) -> None:
+        """Raises Cancelled: the end may have been asked for between two waits."""
+        if self._cancelled is not None:
+            raise self._cancelled
 
     async def run(self) -> Observation:
         """Try it and say what was seen."""
@@ -107,6 +114,7 @@ class DatagramAttempt:
             return stop.value  # type: ignore[no-any-return]
 
     async def _answered(self, ask: Ask) -> bytes:
+        self._check()
         self._ask = ask
         self._waiting = Deferred()
         waiting = self._waiting
@@ -196,6 +204,7 @@ class DetectionAttempt(DatagramAttempt):
         discard = Recorder(self._discard, self._place.clock)
         try:
             echoed = (await self._guard(self._flow, self._phase_one))[0]
+            self._check()
             self._open(discard)
             await self._tell(discard, echoed)
             if echoed.ending == "completed":
@@ -241,6 +250,7 @@ class DetectionAttempt(DatagramAttempt):
             await self._pause(self._place.timeout / 10)
 
     async def _pause(self, seconds: float) -> None:
+        self._check()
         self._waiting = Deferred()
         waiting = self._waiting
         call = self._place.reactor.callLater(seconds, waiting.callback, b"")

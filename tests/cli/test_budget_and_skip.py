@@ -66,12 +66,9 @@ def test_what_the_budget_does_not_allow_is_not_tested_and_nothing_is_claimed(
     record = read(out)
     assert [one["scenario"] for one in record["passes"]] == ["short", "after"]  # the next one still runs
     first = record["passes"][0]
-    assert 1.5 <= first["seconds"] < 15
+    assert 1.5 <= first["seconds"] < 10
     assert "the time budget of 1.5 s was spent: what was not done by then was not tested" in first["notes"]
-    claimed = [
-        item["flow"]["row"] for item in first["judged"] if item["verdict"]["verdict"] not in ("not-tested", "error")
-    ]
-    assert set(claimed) <= {"network-detection-udp-9"}  # sent and not seen at once: no time-out is waited for
+    assert {item["verdict"]["verdict"] for item in first["judged"]} <= {"not-tested", "error"}
     assert {one["outcome"] for one in first["outcomes"]} == {"not-tested"}
     assert not record["interrupted"]
     assert done.returncode == 0  # these scenarios expect nothing
