@@ -14,7 +14,7 @@ from emulator.client import call_dialog
 from emulator.client.call_dialog import Call
 from emulator.client.call_sip import Transactions, ended
 from emulator.client.network import ClientError, Stream, StreamEnded, Unexpected
-from emulator.wire import sip
+from emulator.wire import sip, sip_digest
 from emulator.wire.errors import WireError
 from emulator.wire.receipt import Endpoint
 from emulator.wire.sip import Message
@@ -64,20 +64,15 @@ class Telephone:
         """Where this end is reached."""
         return f"<sip:{self.local.address}:{self.local.port};transport=tls>;proxy=replace"
 
-    async def register(self, ticket: str, call_id: str) -> int:
-        """Sign in to the call service; returns the seconds for which it is good. Raises Unexpected with `status`."""
-        self._sequence += 1
-        asked = sip.register(
-            self.account, self.local, call_id, ticket, from_tag=self._tag, epid=self._epid, agent=self.agent
-        )
-        request = sip.decode(asked)
-        headers = tuple(
-            ("CSeq", f"{self._sequence} REGISTER") if name == "CSeq" else (name, value)
-            for name, value in request.headers
-            if name not in ("l", "v")
-        )
-        request = Message(request.start, (("v", self.transactions.branch()), *headers))
-        answer = await self.transactions.ask(request)
+    async def register(self, ticket: str, call_id: str, *, password: str = "") -> int:
+        """Sign in to the call service; returns the seconds for which it is good. Raises Unexpected with `status`.
+
+        With a ticket at once; without one, whatever challenge comes is answered with the password (Digest).
+        """
+        answer = await self.transactions.ask(self._registration(ticket, call_id, ""))
+        if sip.status_of(answer) == 401 and password:
+            proof = self._proof(answer, password)
+            answer = await self.transactions.ask(self._registration("", call_id, proof))
         if sip.status_of(answer) != 200:
             raise Unexpected(f"REGISTER was answered {answer.start[8:68]}", status=sip.status_of(answer))
         via = sip.parameters(answer.need("Via"))
@@ -86,6 +81,26 @@ class Telephone:
         self._keep_alive()
         expires = answer.header("Expires")
         return int(expires) if expires.isdigit() else 30  # what the genuine client takes for granted
+
+    def _registration(self, ticket: str, call_id: str, proof: str) -> Message:
+        self._sequence += 1
+        request = sip.decode(
+            sip.register(
+                self.account, self.local, call_id, ticket, from_tag=self._tag, epid=self._epid, agent=self.agent
+            )
+        )
+        own = {"CSeq": f"{self._sequence} REGISTER", **({"Authorization": proof} if not ticket else {})}
+        headers = [(name, own.get(name, value)) for name, value in request.headers if name not in ("l", "v")]
+        return Message(
+            request.start, (("v", self.transactions.branch()), *((name, value) for name, value in headers if value))
+        )
+
+    def _proof(self, refusal: Message, password: str) -> str:
+        challenges = [value for name, value in refusal.headers if name.lower() == "www-authenticate"]
+        asked = next((one for one in challenges if sip_digest.fields(one)), "")
+        uri = f"sip:{self.account.partition('@')[2]}"
+        cnonce = self.transactions.entropy(8).hex()
+        return sip_digest.authorization(asked, self.account, password, "REGISTER", uri, cnonce)
 
     async def call(
         self, to: str, offer: bytes, call_id: str, started: Callable[[Call], None] = lambda call: None

@@ -31,7 +31,8 @@ from emulator.services.journal import Journal
 from emulator.services.listeners import Listeners, why_not
 from emulator.services.msnp.house import House
 from emulator.services.operations import DialsBack, Operations
-from emulator.services.phone import Phone, ticket_holder
+from emulator.services.phone import Phone
+from emulator.services.registrar import Residents
 from emulator.services.registry import stream_servers
 from emulator.services.relay import Relay
 from emulator.services.stream import FarEndFactory
@@ -132,7 +133,7 @@ class Emulator:
             settings.addresses["peer"],
             now=now,
             entropy=entropy,
-            authorized=lambda request: ticket_holder(world, request),
+            people=Residents(world),
         )
         servers["sip"] = self._phone.stream
         servers["reflector"] = Reflector().server

@@ -1,6 +1,6 @@
 """What answers calls at the far end: registrar, voice contacts, telephone numbers (Windows Live Call, emulated).
 
-Not a proxy: calls to accounts that nobody plays here are answered 480. Source: dossier media.md 4.1, 4.4, 7.
+Calls between two clients go another way (`phone_exchange`). Source: dossier media.md 4.1, 4.4, 7.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from emulator.client.call_line import Line, Receive
 from emulator.client.call_sip import Transactions, ended
 from emulator.net.datagrams import BoundDatagrams
 from emulator.services.journal import Journal
+from emulator.services.phone_exchange import Exchange
 from emulator.services.phone_witness import Written
+from emulator.services.registrar import Guard, Headers, People, Registrar, asked_for
 from emulator.wire import sdp, sip, tags
 from emulator.wire.context import ServerContext
 from emulator.wire.errors import WireError
@@ -24,9 +26,6 @@ from emulator.wire.filler import number
 from emulator.wire.receipt import Endpoint
 from emulator.wire.sip import Message
 from emulator.wire.talk import Exactly, Peek, Sighting, Talk
-from emulator.world.errors import BadTicket
-from emulator.world.names import fold
-from emulator.world.world import World
 
 CALLS = 256  # at once; more are answered 486
 CALLS_OF_ONE = 16  # on one connection
@@ -37,22 +36,9 @@ REQUESTS = 4096  # on one connection
 ALLOW = "REGISTER, OPTIONS, INVITE, ACK, CANCEL, BYE, INFO"
 PLAYED = re.compile(r"voice[^@]*@.+|\+?[0-9]{3,20}(@.*)?")
 
-Authorized = Callable[[Message], bool]
-
-
-def ticket_holder(world: World, request: Message) -> bool:
-    """True when the ticket of a REGISTER was issued to the account that it is for, or is a probe's own."""
-    if sip.authorized(request):
-        return True
-    try:
-        owner = world.tickets.owner(sip.ticket_of(request))
-    except BadTicket:
-        return False
-    return fold(owner.address) == fold(sip.address(request.need("To")))
-
 
 class Phone:
-    """All calls of one emulator. `address` is where media live; `authorized` decides on a REGISTER."""
+    """All calls of one emulator. `address` is where media live; `people` are those who may register."""
 
     def __init__(
         self,
@@ -62,13 +48,17 @@ class Phone:
         *,
         now: Callable[[], float],
         entropy: Callable[[int], bytes],
-        authorized: Authorized = sip.authorized,
+        people: People = People(),
     ) -> None:
         self.reactor = reactor
         self.now = now
         self.entropy = entropy
         self.address = address
-        self.authorized = authorized
+        self.people = people
+        self.registrar: Registrar[Desk] = Registrar(reactor.seconds)
+        self.exchange = Exchange(
+            self.registrar, people, plays=lambda to: PLAYED.fullmatch(to) is not None, seconds=reactor.seconds
+        )
         self._journal = journal
         self.lines: set[Line] = set()
         self._closers: set[Callable[[], None]] = set()
@@ -141,10 +131,12 @@ class Desk:
         self, phone: Phone, send: Callable[[bytes], None], transport: str, local: Endpoint, observed: Endpoint
     ) -> None:
         self._phone = phone
-        self._local = local
+        self._send = send
+        self.local = local
         self.observed = observed
         self.anybody = transport == "UDP"  # the listener is one contact's: whatever is called, it answers
-        self._transport = transport
+        self.transport = transport
+        self._guard = Guard(phone.people, phone.entropy)
         self._calls: dict[str, tuple[Call, Line | None]] = {}
         self._limits: dict[str, Any] = {}
         self._transactions = Transactions(
@@ -166,10 +158,21 @@ class Desk:
 
     def take(self, message: Message) -> None:
         """A message came. Raises WireError for what is no SIP."""
-        self._transactions.take(message)
+        if self.anybody or not self._phone.exchange.passes(self, message):
+            self._transactions.take(message)
+
+    def send(self, message: Message) -> None:
+        """Put a message of somebody else's on the connection."""
+        self._send(sip.encode(message))
+
+    def answer(self, request: Message, status: str, more: Headers = ()) -> None:
+        """Answer a request of this peer that belongs to no call of ours."""
+        self._transactions.answer(request, status, tag=sip.TO_TAG, more=more)
 
     def end(self, reason: str) -> None:
         """The connection is over, and with it all its calls."""
+        self._phone.registrar.forget(self)
+        self._phone.exchange.gone(self)
         self._transactions.end(ended(reason))
         for call, _ in tuple(self._calls.values()):
             call.end(reason)
@@ -182,31 +185,33 @@ class Desk:
         elif known is not None:
             known[0].request(request)
         elif method == "OPTIONS":
-            self._answer(request, "200 OK", (("Allow", ALLOW),))
+            self.answer(request, "200 OK", (("Allow", ALLOW),))
         elif method == "INVITE":
             self._invited(request)
         elif method in ("BYE", "CANCEL", "INFO"):
-            self._answer(request, "481 Call/Transaction Does Not Exist")
+            self.answer(request, "481 Call/Transaction Does Not Exist")
         else:
-            self._answer(request, "405 Method Not Allowed", (("Allow", ALLOW),))
-
-    def _answer(self, request: Message, status: str, more: tuple[tuple[str, str], ...] = ()) -> None:
-        self._transactions.answer(request, status, tag=sip.TO_TAG, more=more)
+            self.answer(request, "405 Method Not Allowed", (("Allow", ALLOW),))
 
     def _registered(self, request: Message) -> None:
-        if not self._phone.authorized(request):
-            self._answer(request, "401 Unauthorized", (("WWW-Authenticate", 'Basic realm="live.com"'),))
+        challenges = self._guard.refusal(request)
+        if challenges is not None:
+            self.answer(request, "401 Unauthorized", challenges)
             return
-        contact = request.need("Contact").partition(">")[0] + f">;expires={sip.EXPIRES}"
-        self._answer(request, "200 OK", (("m", contact), ("Expires", str(sip.EXPIRES))))
+        seconds = asked_for(request)
+        if not self._phone.registrar.register(sip.address(request.need("To")), self, seconds):
+            self.answer(request, "503 Service Unavailable")
+            return
+        contact = request.need("Contact").partition(">")[0] + f">;expires={seconds}"
+        self.answer(request, "200 OK", (("m", contact), ("Expires", str(seconds))))
 
     def _invited(self, request: Message) -> None:
         to = sip.address(request.start.split(" ")[1]) or sip.address(request.need("To"))
         if not self.anybody and not PLAYED.fullmatch(to):
-            self._answer(request, "480 Temporarily Unavailable")
+            self.answer(request, "480 Temporarily Unavailable")
             return
         if len(self._calls) >= CALLS_OF_ONE or len(self._phone.lines) >= CALLS:
-            self._answer(request, "486 Busy Here")
+            self.answer(request, "486 Busy Here")
             return
         call = Call.taken(self._transactions, request)
         call.ring()
@@ -223,7 +228,7 @@ class Desk:
         self._limits[call.id] = self._phone.reactor.callLater(LENGTH, self._too_long, call)
         media = line.description(self._phone.address, (codec,), checks=bool(offer.audio.candidates))
         line.connect(offer.audio, self.observed.address, send=False)
-        contact = f"<sip:{self._local.address}:{self._local.port};transport={self._transport.lower()}>"
+        contact = f"<sip:{self.local.address}:{self.local.port};transport={self.transport.lower()}>"
         call.accept(contact, sdp.encode(sdp.answer(offer, media)))
 
     def _acknowledged(self, request: Message) -> None:

@@ -187,7 +187,7 @@ def reply(
         match name.lower():
             case "via" | "v":
                 if not seen_via and observed is not None:
-                    value = _stamped(value, observed)
+                    value = stamped(value, observed)
                 seen_via = True
                 copied.append((name, value))
             case "to" | "t":
@@ -200,7 +200,8 @@ def reply(
     return Message(f"SIP/2.0 {status}", (*copied, *more), body)
 
 
-def _stamped(via: str, observed: Endpoint) -> str:
+def stamped(via: str, observed: Endpoint) -> str:
+    """A Via with the address and port that its request came from (RFC 3581)."""
     kept = [piece for piece in via.split(";") if not re.match(r"\s*(rport|received)\s*(=|$)", piece, re.IGNORECASE)]
     return ";".join((*kept, f"received={observed.address}", f"rport={observed.port}"))
 

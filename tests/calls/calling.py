@@ -13,6 +13,7 @@ from emulator.client.call_telephone import Telephone
 from emulator.net.datagrams import BoundDatagrams
 from emulator.services.journal import Journal
 from emulator.services.phone import Phone
+from emulator.services.registrar import People
 from emulator.wire.context import ServerContext
 from emulator.wire.receipt import Endpoint
 from emulator.wire.talk import Conversation
@@ -77,8 +78,9 @@ def pair_on(reactor: Any, address: str, through: Callable[[Any], Any] = lambda p
 
 
 @contextmanager
-def phone_on(reactor: Any, journal: Journal | None = None) -> Iterator[Phone]:
-    phone = Phone(reactor, Journal(time.time) if journal is None else journal, FAR, now=time.time, entropy=os.urandom)
+def phone_on(reactor: Any, journal: Journal | None = None, people: People | None = None) -> Iterator[Phone]:
+    journal = Journal(time.time) if journal is None else journal
+    phone = Phone(reactor, journal, FAR, now=time.time, entropy=os.urandom, people=people or People())
     try:
         yield phone
     finally:
