@@ -18,7 +18,8 @@ from twisted.internet.defer import Deferred
 
 from benchmarks.served import ADDRESS, Served
 from emulator.client.call_dialog import Call
-from emulator.client.call_line import Address, Line, Receive
+from emulator.client.call_line import Line
+from emulator.client.call_ports import Address, Receive
 from emulator.client.call_telephone import Telephone
 from emulator.net.datagrams import BoundDatagrams
 from emulator.wire import sdp, tags

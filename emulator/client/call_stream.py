@@ -1,10 +1,12 @@
 """The streams of one call at one end: sent by the clock, measured as they arrive, reported both ways. No sockets.
 
-Not the way they take (`call_line`). Source: RFC 3550, RFC 3551; 50 packets of 160 bytes a second (media.md 4.2).
+Not the way they take (`call_line`). Source: RFC 3550, RFC 3551, RFC 2190; 50 packets of 160 bytes a second of voice
+(media.md 4.2).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -13,23 +15,43 @@ from emulator.wire import rtcp, rtp
 from emulator.wire.errors import WireError
 from emulator.wire.filler import filler
 
-INTERVAL = 0.02  # seconds between two packets
-BACKLOG = 50  # packets that are made up for after a pause; older ones are never sent
-CLOCK = 8000  # units a second
+BACKLOG = 1.0  # seconds that are made up for after a pause; what is older is never sent
+
+
+class Kind(msgspec.Struct, frozen=True):
+    """What is sent: a frame of packets with one time stamp every `interval` seconds, `step` units of `clock` a second.
+
+    `name`: the kind of its line in SDP; `format`: its payload type. `last`: the marker is on a frame's last packet, as
+    pictures have it, not on the first packet of all.
+    """
+
+    name: str
+    format: int
+    clock: int
+    interval: float
+    step: int
+    frame: Callable[[bytes], tuple[bytes, ...]]
+    last: bool = False
+
+
+AUDIO = Kind("audio", rtp.PCMU, 8000, 0.02, 160, lambda seed: (filler(seed, rtp.PCMU_SIZE, "voice"),))
+VIDEO = Kind("video", rtp.H263, 90000, 1 / 15, 6000, lambda seed: rtp.picture(seed, (700, 500)), last=True)
 
 
 class Outgoing:
     """One's own stream: `due(now)` gives the packets that are due, at most a second's worth."""
 
-    def __init__(self, ssrc: int, payload_type: int, sequence: int, size: int = rtp.PCMU_SIZE) -> None:
+    def __init__(self, ssrc: int, kind: Kind, sequence: int) -> None:
         self.ssrc = ssrc
+        self.kind = kind
         self.packets = self.octets = 0
         self.sequence = sequence & 0xFFFF  # of the next packet
         self.timestamp = 0  # of the next packet
-        self.skipped = 0
-        self._type = payload_type
-        self._payload = filler(ssrc.to_bytes(4, "big"), size, "voice")
-        self._tail = ssrc.to_bytes(4, "big") + self._payload
+        self.skipped = 0  # frames
+        self._type = kind.format
+        self._frame = kind.frame(ssrc.to_bytes(4, "big"))
+        self._tails = [ssrc.to_bytes(4, "big") + payload for payload in self._frame]
+        self._size = sum(len(payload) for payload in self._frame)
         self._next = -1.0
 
     def codec(self, payload_type: int) -> None:
@@ -38,23 +60,26 @@ class Outgoing:
 
     def due(self, now: float) -> list[bytes]:
         """Packets to send now."""
+        kind = self.kind
         if self._next < 0:
             self._next = now
         out = []
-        late = int((now - self._next) / INTERVAL) - BACKLOG
+        late = int((now - self._next - BACKLOG) / kind.interval)
         if late > 0:
             self.skipped += late
-            self._next += late * INTERVAL
-            self.timestamp = (self.timestamp + late * rtp.PCMU_SIZE) & 0xFFFFFFFF
+            self._next += late * kind.interval
+            self.timestamp = (self.timestamp + late * kind.step) & 0xFFFFFFFF
         while self._next <= now:
-            marker = 0 if self.packets else 0x80
-            head = bytes((0x80, self._type | marker))
-            out.append(head + self.sequence.to_bytes(2, "big") + self.timestamp.to_bytes(4, "big") + self._tail)
-            self.sequence = (self.sequence + 1) & 0xFFFF
-            self.timestamp = (self.timestamp + rtp.PCMU_SIZE) & 0xFFFFFFFF
-            self.packets += 1
-            self.octets += len(self._payload)
-            self._next += INTERVAL
+            stamp = self.timestamp.to_bytes(4, "big")
+            marked = len(self._tails) - 1 if kind.last else -1 if self.packets else 0
+            for at, tail in enumerate(self._tails):
+                head = bytes((0x80, self._type | (0x80 if at == marked else 0)))
+                out.append(head + self.sequence.to_bytes(2, "big") + stamp + tail)
+                self.sequence = (self.sequence + 1) & 0xFFFF
+            self.timestamp = (self.timestamp + kind.step) & 0xFFFFFFFF
+            self.packets += len(self._tails)
+            self.octets += self._size
+            self._next += kind.interval
         return out
 
     def wait(self, now: float) -> float:
@@ -75,8 +100,8 @@ class Incoming:
     `told` is the peer's latest word on ours. `note` takes RTCP.
     """
 
-    def __init__(self) -> None:
-        self.reception = rtcp.Reception(CLOCK)
+    def __init__(self, kind: Kind) -> None:
+        self.reception = rtcp.Reception(kind.clock)
         self.ssrc: int | None = None
         self.others = 0
         self.malformed = 0
@@ -154,7 +179,7 @@ def measured(out: Outgoing, incoming: Incoming) -> dict[str, Any]:
         facts["reported"] = {
             "lost": block.lost,
             "fraction": round(block.fraction / 256, 4),
-            "jitter_ms": round(block.jitter * 1000 / CLOCK, 3),
+            "jitter_ms": round(block.jitter * 1000 / out.kind.clock, 3),
             "highest": block.highest & 0xFFFF,
         }
     return facts

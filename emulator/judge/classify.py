@@ -22,7 +22,7 @@ from emulator.judge.far import (
     proxy_headers,
     right_port,
 )
-from emulator.judge.loss import losses
+from emulator.judge.loss import losses, overtaken
 from emulator.judge.verdicts import Certainty, Verdict
 
 Test = Callable[[Evidence], bool]
@@ -332,7 +332,13 @@ TABLE: tuple[Row, ...] = (
         _both,
         losses,
     ),
-    Row("both ends agree", _all(_ending("completed"), arrived, lambda e: digests(e).same), "pass", "confirmed"),
+    Row(
+        "both ends agree",
+        _all(_ending("completed"), arrived, lambda e: digests(e).same),
+        "pass",
+        "confirmed",
+        overtaken,
+    ),
     Row(
         "answered, never arrived",
         _all(_ending("completed"), _asked, _not(arrived)),

@@ -1,4 +1,4 @@
-"""How much of a stream of datagrams was lost each way, held against the control beside it. No verdict of its own."""
+"""How much of a stream of datagrams was lost or overtaken each way, held against the control beside it. No verdict."""
 
 from __future__ import annotations
 
@@ -31,7 +31,19 @@ def losses(evidence: Evidence) -> str:
             found.append(f"{lost} of {whole} packets were lost on the way {way}")
     if not found:
         return ""
-    return f"{', '.join(found)}; of the checks beside them {control:.0%}"
+    order = overtaken(evidence)
+    return "; ".join((", ".join(found), f"of the checks beside them {control:.0%}", *((order,) if order else ())))
+
+
+def overtaken(evidence: Evidence) -> str:
+    """How many packets arrived after later ones, each way, in words; "" when none did.
+
+    Each end counts what came to it: the near end's fact `media`, and the far end's of the receipts (`reordered`).
+    """
+    there = max((_number(one.facts.get("media") or {}, "reordered") for one in evidence.receipts), default=0)
+    here = _number(evidence.near.facts.get("media") or {}, "reordered")
+    found = [f"{count} on the way {way}" for way, count in (("out", there), ("back", here)) if count]
+    return f"packets overtaken by later ones: {', '.join(found)}" if found else ""
 
 
 def _share(control: Any) -> float:
@@ -41,6 +53,6 @@ def _share(control: Any) -> float:
     return max(0, asked - answered) / asked if asked > 0 else 0.0
 
 
-def _number(facts: Mapping[str, Any], name: str) -> int:
-    value = facts.get(name, 0)
+def _number(facts: Any, name: str) -> int:
+    value = facts.get(name, 0) if isinstance(facts, Mapping) else 0
     return value if isinstance(value, int) else 0

@@ -113,7 +113,7 @@ class DatagramSocket:
 
 @implementer(interfaces.IReadDescriptor)
 class BoundDatagrams:
-    """A socket on one address and port. `receive(data, (address, port))`; it may be replaced at any time.
+    """A socket on one address and port, 0 for any. `receive(data, (address, port))`; it may be replaced at any time.
 
     ICMP errors are not asked for, so none is ever reported on this socket. Raises OSError when the port is taken.
     """
@@ -121,7 +121,6 @@ class BoundDatagrams:
     def __init__(
         self, reactor: Any, address: str, number: int, receive: Callable[[bytes, tuple[str, int]], None]
     ) -> None:
-        self.number = number
         self.receive = receive
         self._reactor = reactor
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -131,6 +130,7 @@ class BoundDatagrams:
         except OSError:
             self._socket.close()
             raise
+        self.number = int(self._socket.getsockname()[1])
         widen(self._socket)
         self._open = True
         reactor.addReader(self)

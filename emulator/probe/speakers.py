@@ -59,7 +59,7 @@ class TalkSpeaker:
         self._client = client
 
     async def speak(self, attempt: StreamAttempt, recorder: Recorder) -> Facts:
-        conversation = await attempt.guarded(attempt.link, attempt.link.run(self._client(_client_context(attempt))))
+        conversation = await attempt.guarded(attempt.link, attempt.link.run(self._client(client_context(attempt))))
         return conversation.result or {}
 
 
@@ -73,7 +73,7 @@ class SwitchboardSpeaker:
 
     async def speak(self, attempt: StreamAttempt, recorder: Recorder) -> Facts:
         link = attempt.link
-        asked = await attempt.guarded(link, link.run(notification.transfer_client(_client_context(attempt))))
+        asked = await attempt.guarded(link, link.run(notification.transfer_client(client_context(attempt))))
         assert asked.result is not None
         address, cookie = asked.result
         recorder.step("transfer")
@@ -82,7 +82,7 @@ class SwitchboardSpeaker:
         attempt.replace(board)
         recorder.local = board.local
         board.begin()
-        done = await attempt.guarded(board, board.run(self._client(_client_context(attempt), cookie)))
+        done = await attempt.guarded(board, board.run(self._client(client_context(attempt), cookie)))
         return (done.result or {}) | {"switchboard": address}
 
 
@@ -130,7 +130,8 @@ def from_proxy(response: http.Response, attempt: StreamAttempt) -> bool:
     return through_proxy and response.status in PROXY_REFUSALS and response.header("Server") != OUR_SERVER
 
 
-def _client_context(attempt: StreamAttempt) -> ClientContext:
+def client_context(attempt: StreamAttempt) -> ClientContext:
+    """Surroundings of a talk on an attempt's connection."""
     place, link = attempt.place, attempt.link
     nowhere = Endpoint("0.0.0.0", 0)
     return ClientContext(

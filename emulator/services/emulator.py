@@ -17,6 +17,7 @@ from twisted.web import server
 
 from emulator import __version__
 from emulator.catalog import Catalog
+from emulator.client.call_relay import Credentials
 from emulator.derive.zone import Zone
 from emulator.net.control_tls import ControlCertificate
 from emulator.pki import Authority, TlsContexts
@@ -42,6 +43,7 @@ from emulator.wire import join as join_file
 from emulator.wire.control import Listener
 from emulator.wire.join import Join
 from emulator.wire.reflector import Reflector
+from emulator.wire.shared_secret import USERNAME_SIZE, derive_password
 from emulator.world.cast import Cast
 from emulator.world.world import World
 
@@ -134,6 +136,7 @@ class Emulator:
             now=now,
             entropy=entropy,
             people=Residents(world),
+            relay=self._relay_credentials,
         )
         servers["sip"] = self._phone.stream
         servers["reflector"] = Reflector().server
@@ -211,6 +214,11 @@ class Emulator:
             root=self._authority.root_pem.decode(),
             addresses=self._settings.addresses,
         )
+
+    def _relay_credentials(self) -> Credentials:
+        """What the shared-secret exchange would give, for those who live here."""
+        username = self._entropy(USERNAME_SIZE)
+        return Credentials(self._surroundings.relay, username, derive_password(self._relay_key, username))
 
     def _names(self) -> Listener:
         address, port = self._settings.dns_address, self._settings.dns_port

@@ -11,9 +11,13 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
+from emulator.client import call_stream
 from emulator.client.call_dialog import Call
-from emulator.client.call_line import Line, Receive
+from emulator.client.call_line import Line
+from emulator.client.call_ports import Receive
+from emulator.client.call_relay import Credentials, allocated
 from emulator.client.call_sip import Transactions, ended
+from emulator.client.network import ClientError
 from emulator.net.datagrams import BoundDatagrams
 from emulator.services.journal import Journal
 from emulator.services.phone_exchange import Exchange
@@ -27,18 +31,22 @@ from emulator.wire.receipt import Endpoint
 from emulator.wire.sip import Message
 from emulator.wire.talk import Exactly, Peek, Sighting, Talk
 
-CALLS = 256  # at once; more are answered 486
+LINES = 512  # at once, one a call and two a call with pictures; who calls then is answered 486
 CALLS_OF_ONE = 16  # on one connection
 LENGTH = 600.0  # seconds of a call, then this end hangs up
 LOW, HIGH = 30000, 65524  # UDP: what all documented ranges for media have in common
 TRIES = 64  # ports that may be taken by others
 REQUESTS = 4096  # on one connection
 ALLOW = "REGISTER, OPTIONS, INVITE, ACK, CANCEL, BYE, INFO"
+KINDS = {"audio": call_stream.AUDIO, "video": call_stream.VIDEO}
 PLAYED = re.compile(r"voice[^@]*@.+|\+?[0-9]{3,20}(@.*)?")
 
 
 class Phone:
-    """All calls of one emulator. `address` is where media live; `people` are those who may register."""
+    """All calls of one emulator. `address` is where media live; `people` are those who may register.
+
+    `relay` gives credentials for callers who are met at the relay; None where there is none.
+    """
 
     def __init__(
         self,
@@ -49,6 +57,7 @@ class Phone:
         now: Callable[[], float],
         entropy: Callable[[int], bytes],
         people: People = People(),
+        relay: Callable[[], Credentials] | None = None,
     ) -> None:
         self.reactor = reactor
         self.now = now
@@ -60,6 +69,7 @@ class Phone:
             self.registrar, people, plays=lambda to: PLAYED.fullmatch(to) is not None, seconds=reactor.seconds
         )
         self._journal = journal
+        self._relay = relay
         self.lines: set[Line] = set()
         self._closers: set[Callable[[], None]] = set()
 
@@ -85,13 +95,20 @@ class Phone:
         finally:
             desk.end("the connection is over")
 
-    def line(self, source: str) -> Line:
-        """Two ports for a new call of `source`. Raises OSError when none can be had."""
+    def line(self, kind: call_stream.Kind) -> Line:
+        """Two ports for a stream of a new call. Raises OSError when none can be had."""
         written = Written(self._journal, self.address)
-        line = Line(self.reactor, self._pair, now=self.now, entropy=self.entropy, answering=True, witness=written)
+        line = Line(
+            self.reactor, self._pair, now=self.now, entropy=self.entropy, kind=kind, answering=True, witness=written
+        )
         written.line = line
         self.lines.add(line)
         return line
+
+    async def at_relay(self, line: Line) -> None:
+        """Two ports at the relay for a caller who has some there too. Raises ClientError, OSError."""
+        if self._relay is not None:
+            line.relay(await allocated(self._relay(), line, self._any, self.reactor.callLater, self.entropy))
 
     def hang(self, line: Line) -> None:
         """The call is over: say so to the journal, and close its ports."""
@@ -109,6 +126,9 @@ class Phone:
             closer()
         for line in tuple(self.lines):
             self.hang(line)
+
+    def _any(self, receive: Receive) -> BoundDatagrams:
+        return BoundDatagrams(self.reactor, self.address, 0, receive)
 
     def _pair(self, rtp: Receive, rtcp: Receive) -> tuple[BoundDatagrams, BoundDatagrams]:
         for _ in range(TRIES):
@@ -137,7 +157,7 @@ class Desk:
         self.anybody = transport == "UDP"  # the listener is one contact's: whatever is called, it answers
         self.transport = transport
         self._guard = Guard(phone.people, phone.entropy)
-        self._calls: dict[str, tuple[Call, Line | None]] = {}
+        self._calls: dict[str, tuple[Call, tuple[Line, ...]]] = {}
         self._limits: dict[str, Any] = {}
         self._transactions = Transactions(
             send,
@@ -154,7 +174,7 @@ class Desk:
     @property
     def lines(self) -> tuple[Line, ...]:
         """Media of the calls that go on."""
-        return tuple(line for _, line in self._calls.values() if line is not None)
+        return tuple(line for _, lines in self._calls.values() for line in lines)
 
     def take(self, message: Message) -> None:
         """A message came. Raises WireError for what is no SIP."""
@@ -210,43 +230,67 @@ class Desk:
         if not self.anybody and not PLAYED.fullmatch(to):
             self.answer(request, "480 Temporarily Unavailable")
             return
-        if len(self._calls) >= CALLS_OF_ONE or len(self._phone.lines) >= CALLS:
+        if len(self._calls) >= CALLS_OF_ONE or len(self._phone.lines) >= LINES:
             self.answer(request, "486 Busy Here")
             return
         call = Call.taken(self._transactions, request)
         call.ring()
+        lines: list[Line] = []
         try:
             offer = sdp.decode(request.body)
-            codec = sdp.common(offer.audio)
-            line = self._phone.line(self.observed.address)
+            codecs = {"audio": sdp.common(offer.audio)}
+            picture = offer.line("video")
+            if picture is not None and set(picture.formats) & set(sdp.PICTURE):
+                codecs["video"] = sdp.common(picture, sdp.PICTURE)
+            for name, codec in codecs.items():
+                lines.append(self._phone.line(KINDS[name]))
+                lines[-1].out.codec(int(codec))
         except (WireError, OSError) as problem:
+            for line in lines:
+                self._phone.hang(line)
             call.refuse("488 Not Acceptable Here" if isinstance(problem, WireError) else "500 Server Internal Error")
             return
-        line.out.codec(int(codec))
-        self._calls[call.id] = (call, line)
-        call.on_over = lambda reason: self._over(call, line)
+        self._calls[call.id] = (call, tuple(lines))
+        call.on_over = lambda reason: self._over(call, lines)
         self._limits[call.id] = self._phone.reactor.callLater(LENGTH, self._too_long, call)
-        media = line.description(self._phone.address, (codec,), checks=bool(offer.audio.candidates))
-        line.connect(offer.audio, self.observed.address, send=False)
+        if offer.audio.candidate(1, relayed=True) is None:
+            self._take(call, offer, lines, codecs)
+        else:
+            met = Deferred.fromCoroutine(self._phone.at_relay(lines[0]))
+            met.addErrback(lambda failure: failure.trap(ClientError, OSError))  # then without
+            met.addCallback(lambda _: self._take(call, offer, lines, codecs))
+
+    def _take(self, call: Call, offer: sdp.Session, lines: list[Line], codecs: dict[str, str]) -> None:
+        """Everything is open: describe it, and take the call, if it rings still."""
+        if call.state != "ringing":
+            return
+        taken = []
+        for line, (name, codec) in zip(lines, codecs.items(), strict=True):
+            theirs = offer.line(name)
+            assert theirs is not None
+            taken.append(line.description(self._phone.address, codec, checks=bool(theirs.candidates)))
+            line.connect(theirs, self.observed.address, send=False)
         contact = f"<sip:{self.local.address}:{self.local.port};transport={self.transport.lower()}>"
-        call.accept(contact, sdp.encode(sdp.answer(offer, media)))
+        call.accept(contact, sdp.encode(sdp.answer(offer, *taken)))
 
     def _acknowledged(self, request: Message) -> None:
         """The caller has our description: where no checks are made, media begin now."""
-        call, line = self._calls.get(request.need("Call-ID"), (None, None))
-        if call is not None and line is not None and not call.acknowledged:
+        call, lines = self._calls.get(request.need("Call-ID"), (None, ()))
+        if call is not None and not call.acknowledged:
             call.acknowledged = True
-            if line.peers[0] is not None:
-                line.start()
+            for line in lines:
+                if line.peers[0] is not None:
+                    line.start()
 
     def _too_long(self, call: Call) -> None:
         Deferred.fromCoroutine(call.hang_up()).addErrback(lambda failure: None)
 
-    def _over(self, call: Call, line: Line) -> None:
+    def _over(self, call: Call, lines: list[Line]) -> None:
         self._calls.pop(call.id, None)
         limit = self._limits.pop(call.id, None)
         if limit is not None and limit.active():
             limit.cancel()
-        self._phone.hang(line)
+        for line in lines:
+            self._phone.hang(line)
         if not self._calls:
             self.on_idle()

@@ -13,6 +13,7 @@ from emulator.wire.filler import filler, number
 HEADER = 12  # bytes
 SIZE_LIMIT = 1472  # bytes of a packet
 PCMU, H263 = 0, 34
+H263_HEAD = bytes((0x00, 0x60, 0x00, 0x00))  # mode A, CIF, intra
 PCMU_SIZE = 160  # bytes: 20 ms at 8 kHz
 SENDER_REPORT = 200
 REPORT_SIZE = 28  # bytes of a sender report without blocks
@@ -124,10 +125,18 @@ def near_packet(ssrc: int, payload_type: int, index: int) -> Packet:
     """Packet number `index` (from 1) of the near end's stream, with a payload that depends on SSRC and index."""
     seed = ssrc.to_bytes(4, "big") + index.to_bytes(2, "big")
     if payload_type == H263:
-        # RFC 2190 mode A head for a CIF intra picture, then the start of a picture and filler in its place.
-        payload = bytes((0x00, 0x60, 0x00, 0x00)) + bytes((0x00, 0x00, 0x80, 0x02)) + filler(seed, 392, "video")
-        return Packet(H263, index, index * 3003, ssrc, payload, marker=True)
+        return Packet(H263, index, index * 3003, ssrc, picture(seed, (392,))[0], marker=True)
     return Packet(payload_type, index, index * PCMU_SIZE, ssrc, filler(seed, PCMU_SIZE, "audio"))
+
+
+def picture(seed: bytes, sizes: tuple[int, ...]) -> tuple[bytes, ...]:
+    """Payloads of the packets of one CIF intra picture: RFC 2190 mode A head, start code, filler of so many bytes.
+
+    The first begins with the start of a picture, each further one with that of a group of blocks.
+    """
+    starts = (bytes((0, 0, 0x80, 0x02)), *(bytes((0, 0, 0x80 | at << 2, 0x02)) for at in range(1, len(sizes))))
+    pieces = zip(starts, sizes, strict=True)
+    return tuple(H263_HEAD + start + filler(seed, size, f"video{at or ''}") for at, (start, size) in enumerate(pieces))
 
 
 def far_packet(question: Packet) -> Packet:

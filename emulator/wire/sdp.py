@@ -20,7 +20,9 @@ MEDIA_LIMIT = 8
 CANDIDATES_LIMIT = 64  # of one media line
 CODECS = {"0": "PCMU/8000", "8": "PCMA/8000", "101": "telephone-event/8000", "34": "H263/90000"}
 PLAIN = ("0", "8")  # audio that an emulator can send as it is: one byte a sample
+PICTURE = ("34",)
 HOST, REFLEXIVE, RELAYED = "0.830", "0.550", "0.450"  # priorities
+BELOW = 0.5  # the priority of what is at a relay
 _TOKEN = re.compile(r"[!-~]{1,64}")
 
 
@@ -63,9 +65,11 @@ class Media(msgspec.Struct, frozen=True, kw_only=True):
         """Where its RTCP goes."""
         return self.rtcp or min(self.port + 1, 65535)
 
-    def candidate(self, component: int) -> Candidate | None:
-        """The best candidate of a component over UDP: highest priority first."""
+    def candidate(self, component: int, *, relayed: bool = False) -> Candidate | None:
+        """The best candidate of a component over UDP: highest priority first. `relayed`: the best at a relay."""
         found = [one for one in self.candidates if one.component == component and one.transport == "UDP"]
+        if relayed:
+            found = [one for one in found if float(one.priority) < BELOW]
         return max(found, key=lambda one: float(one.priority), default=None)
 
 
@@ -78,10 +82,14 @@ class Session(msgspec.Struct, frozen=True):
     @property
     def audio(self) -> Media:
         """The first audio line. WireError when there is none that is not refused."""
-        found = next((one for one in self.media if one.kind == "audio" and one.port), None)
+        found = self.line("audio")
         if found is None:
             raise WireError("SDP without audio")
         return found
+
+    def line(self, kind: str) -> Media | None:
+        """The first line of a kind that is not refused."""
+        return next((one for one in self.media if one.kind == kind and one.port), None)
 
 
 def encode(session: Session) -> bytes:
@@ -138,15 +146,13 @@ def common(offered: Media, wanted: tuple[str, ...] = PLAIN) -> str:
     return found
 
 
-def answer(offer: Session, audio: Media) -> Session:
-    """An answer has as many lines as the offer (RFC 3264 6): ours for its first audio, every other one refused."""
+def answer(offer: Session, *taken: Media) -> Session:
+    """An answer has as many lines as the offer (RFC 3264 6): ours for the first of its kind, all others refused."""
     lines: list[Media] = []
     for one in offer.media:
-        if one is offer.audio:
-            lines.append(audio)
-        else:
-            lines.append(Media(kind=one.kind, port=0, formats=one.formats[:1], profile=one.profile))
-    return Session(audio.address, tuple(lines))
+        ours = next((own for own in taken if one is offer.line(own.kind)), None)
+        lines.append(ours or Media(kind=one.kind, port=0, formats=one.formats[:1], profile=one.profile))
+    return Session(taken[0].address, tuple(lines))
 
 
 def _candidate_words(one: Candidate) -> str:

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from emulator.client.call_line import Address, Line, Receive
+from emulator.client.call_line import Line
+from emulator.client.call_ports import Address, Receive
 from emulator.client.call_telephone import Telephone
 from emulator.net.datagrams import BoundDatagrams
 from emulator.services.journal import Journal
@@ -78,9 +79,11 @@ def pair_on(reactor: Any, address: str, through: Callable[[Any], Any] = lambda p
 
 
 @contextmanager
-def phone_on(reactor: Any, journal: Journal | None = None, people: People | None = None) -> Iterator[Phone]:
+def phone_on(
+    reactor: Any, journal: Journal | None = None, people: People | None = None, **more: Any
+) -> Iterator[Phone]:
     journal = Journal(time.time) if journal is None else journal
-    phone = Phone(reactor, journal, FAR, now=time.time, entropy=os.urandom, people=people or People())
+    phone = Phone(reactor, journal, FAR, now=time.time, entropy=os.urandom, people=people or People(), **more)
     try:
         yield phone
     finally:

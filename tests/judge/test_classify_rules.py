@@ -62,6 +62,25 @@ def test_precedence(verdict: str, known: Evidence) -> None:
     assert classify(known).verdict == verdict
 
 
+@pytest.mark.parametrize(
+    ("here", "there", "words"),
+    [
+        (0, 0, ""),
+        (2, 0, "packets overtaken by later ones: 2 on the way back"),
+        (1, 3, "packets overtaken by later ones: 3 on the way out, 1 on the way back"),
+    ],
+)
+def test_what_was_overtaken_is_told_of_both_ends_and_stops_nothing(here: int, there: int, words: str) -> None:
+    media = {"sent": 50, "received": 50, "lost": 0, "reordered": here, "reported": {"lost": 0}}
+    far = udp_receipt(facts={"media": {"received": 50, "reordered": there}})
+    verdict = classify(evidence(near(facts={"media": media}), far, of=udp(), protocol="echo"))
+    assert (verdict.verdict, verdict.detail) == ("pass", words)
+    lossy = {**media, "reported": {"lost": 9}}
+    lost = classify(evidence(near(facts={"media": lossy}), far, of=udp(), protocol="echo"))
+    assert lost.verdict == "lossy"
+    assert lost.detail.endswith(words or "of the checks beside them 0%")
+
+
 def test_a_receipt_of_somebody_else_does_not_count() -> None:
     stranger = receipt(peer=Endpoint("192.0.2.99", 5), seen=(Seen("msnp", "cd" * 16, 0.5),))
     assert classify(evidence(near(), stranger)).verdict == "wrong-server"

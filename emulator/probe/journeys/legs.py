@@ -5,7 +5,8 @@ Not the client that talks on them: that is `emulator.client`, which sees a `Stre
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
 
 import h11
 import msgspec
@@ -17,14 +18,16 @@ from emulator.judge.observation import Observation
 from emulator.net.link import LinkEnded
 from emulator.probe.place import Place
 from emulator.probe.recorder import Recorder
-from emulator.probe.speakers import Refused, from_proxy
+from emulator.probe.speakers import Refused, client_context, from_proxy
 from emulator.probe.streams import StreamAttempt
 from emulator.probe.web.context import Differs
 from emulator.wire import http
+from emulator.wire.context import ClientContext
 from emulator.wire.errors import WireError
 from emulator.wire.receipt import Endpoint
 from emulator.wire.talk import Some, Talk
 
+T = TypeVar("T")
 LINGER = 1.0  # seconds that a stream stays open after its last word, for the peer to close first
 
 
@@ -145,6 +148,17 @@ class Leg:
             if not self._named:
                 self._recorder.facts["anonymous"] = len(self._recorder.exchanged)
         return response
+
+    async def talk(self, client: Callable[[ClientContext], Talk[T]]) -> T:
+        """One exchange of the survey's kind, within the time-out of a stage. Raises StreamEnded, WireError."""
+        link = self._attempt.link
+        try:
+            done = await self._attempt.guarded(link, link.run(client(client_context(self._attempt))))
+        except LinkEnded as problem:
+            self.end(problem)
+            raise StreamEnded(str(problem)) from problem
+        assert done.result is not None
+        return done.result
 
     @property
     def proxy_headers(self) -> http.Headers:

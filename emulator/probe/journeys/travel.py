@@ -190,7 +190,7 @@ class Travel:
         call = self.place.reactor.callLater(limit, self._work.cancel)
         try:
             return str(await self._work)
-        except (ClientError, WireError) as problem:
+        except (ClientError, WireError, LinkEnded) as problem:
             taken.problem = problem
         except CancelledError:
             taken.problem = LinkEnded("silence", self._stopped or f"the step was not done within {limit:g} s")
