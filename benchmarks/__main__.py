@@ -1,7 +1,7 @@
-"""`python -m benchmarks [survey] [messenger] [relay] [--readme]`: speed, printed beside a peer; never asserted.
+"""`python -m benchmarks [PART …] [--readme]`: speed, printed beside a peer; never asserted.
 
 Needs root and Linux: for the lab, for ports below 1024 and for pinning to cores; without them it says so. Parts are
-chosen by name, all of them without; `--readme` writes the whole table into README.md.
+chosen by name (see PARTS), all of them without; `--readme` writes the whole table into README.md.
 """
 
 from __future__ import annotations
@@ -11,11 +11,17 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from benchmarks import loads, relay, survey
+from benchmarks import calls, direct, loads, relay, survey
 from benchmarks.rows import Row, table, write
 from emulator.net.descriptors import raise_limit
 
-PARTS: dict[str, Callable[[], Iterable[Row]]] = {"survey": survey.rows, "messenger": loads.rows, "relay": relay.rows}
+PARTS: dict[str, Callable[[], Iterable[Row]]] = {
+    "survey": survey.rows,
+    "messenger": loads.rows,
+    "relay": relay.rows,
+    "direct": direct.rows,
+    "calls": calls.rows,
+}
 README = Path(__file__).parent.parent / "README.md"
 
 

@@ -7,15 +7,18 @@ every second one leaves 4 ms late; what the far end reports is held against that
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from twisted.internet import defer, endpoints, protocol, reactor, task
 from twisted.internet.defer import Deferred
 
+from benchmarks.rows import Row, say
 from benchmarks.served import ADDRESS, Served
 from emulator.client.call_dialog import Call
 from emulator.client.call_line import Line
@@ -25,13 +28,37 @@ from emulator.net.datagrams import BoundDatagrams
 from emulator.wire import sdp, tags
 from emulator.wire.receipt import Endpoint
 
-CALLS = int(sys.argv[1]) if len(sys.argv) > 1 else 200
+CALLS = int(sys.argv[1]) if sys.argv[1:2] and sys.argv[1].isdigit() else 200
 SECONDS = 10.0
 NEAR = "127.0.0.63"
 LOW = 20000
 EVERY = 50  # one in so many is lost
 LATE = 0.004  # seconds
+LIMIT = 120.0  # seconds for everything
 CAST = (Path(__file__).parent.parent / "scenarios/casts/default.toml").read_text()
+
+
+class Kind(msgspec.Struct, frozen=True):
+    """Calls of one kind: packets each way, losses made and told of, jitter in milliseconds, sorted."""
+
+    calls: int
+    sent: int
+    made: int
+    reported: int
+    wrong: int
+    received: int
+    lost: int
+    jitter_out: list[float]
+    jitter_back: list[float]
+
+
+class Found(msgspec.Struct, frozen=True):
+    """One run. `callers`, `emulator`: share of a core."""
+
+    callers: float
+    emulator: float
+    load: float
+    kinds: dict[str, Kind]
 
 
 class Wire(protocol.Protocol):
@@ -125,8 +152,8 @@ class Caller:
         return self.shaken, BoundDatagrams(reactor, NEAR, port + 1, rtcp)
 
 
-async def measure(served: Served) -> None:
-    """All calls, and the table."""
+async def measure(served: Served) -> Found:
+    """All calls, at once for `SECONDS`."""
     callers = [Caller(number) for number in range(CALLS)]
     for start in range(0, CALLS, 20):
         await defer.gatherResults([Deferred.fromCoroutine(one.begin()) for one in callers[start : start + 20]])
@@ -134,43 +161,81 @@ async def measure(served: Served) -> None:
     await task.deferLater(reactor, SECONDS, lambda: None)
     used, far = time.process_time() - before, served.busy - busy
     found = await defer.gatherResults([Deferred.fromCoroutine(one.end()) for one in callers])
-    print(f"{CALLS} calls, {SECONDS:g} s of all of them together; callers' process {used / SECONDS:.0%} of a core,")
-    print(f"emulator {far / SECONDS:.0%} of a core; load of the machine {os.getloadavg()[0]:.1f}\n")
-    head = ("calls", "sent", "we lost", "reported", "wrong", "back", "lost", "jitter out ms", "jitter back ms")
-    print("| " + " | ".join(head) + " |\n|" + " --- |" * len(head))
+    kinds = {}
     for how in ("plain", "lossy", "shaken"):
         rows = [(one, facts) for one, facts in zip(callers, found, strict=True) if one.how == how]
         made = [one.shaken.lost if one.shaken else 0 for one, _ in rows]
         said = [facts.get("reported", {}).get("lost", -1) for _, facts in rows]
-        wrong = sum(one != other for one, other in zip(made, said, strict=True))
-        out = sorted(facts["reported"]["jitter_ms"] for _, facts in rows if "reported" in facts)
-        back = sorted(facts["jitter_ms"] for _, facts in rows)
+        kinds[how] = Kind(
+            calls=len(rows),
+            sent=sum(facts["sent"] for _, facts in rows),
+            made=sum(made),
+            reported=sum(said),
+            wrong=sum(one != other for one, other in zip(made, said, strict=True)),
+            received=sum(facts["received"] for _, facts in rows),
+            lost=sum(facts["lost"] for _, facts in rows),
+            jitter_out=sorted(facts["reported"]["jitter_ms"] for _, facts in rows if "reported" in facts),
+            jitter_back=sorted(facts["jitter_ms"] for _, facts in rows),
+        )
+    return Found(used / SECONDS, far / SECONDS, os.getloadavg()[0], kinds)
+
+
+def show(found: Found) -> None:
+    """The table of one run."""
+    print(f"{CALLS} calls, {SECONDS:g} s of all of them together; callers' process {found.callers:.0%} of a core,")
+    print(f"emulator {found.emulator:.0%} of a core; load of the machine {found.load:.1f}\n")
+    head = ("calls", "sent", "we lost", "reported", "wrong", "back", "lost", "jitter out ms", "jitter back ms")
+    print("| " + " | ".join(head) + " |\n|" + " --- |" * len(head))
+    for how, kind in found.kinds.items():
         cells = (
-            f"{len(rows)} {how}",
-            sum(facts["sent"] for _, facts in rows),
-            sum(made),
-            sum(said),
-            wrong,
-            sum(facts["received"] for _, facts in rows),
-            sum(facts["lost"] for _, facts in rows),
-            f"{out[len(out) // 2]:.2f} (to {out[-1]:.2f})",
-            f"{back[len(back) // 2]:.2f} (to {back[-1]:.2f})",
+            f"{kind.calls} {how}",
+            *(kind.sent, kind.made, kind.reported, kind.wrong, kind.received, kind.lost),
+            *(f"{middle(one):.2f} (to {one[-1]:.2f})" for one in (kind.jitter_out, kind.jitter_back)),
         )
         print("| " + " | ".join(str(cell) for cell in cells) + " |")
 
 
-def main() -> int:
+def middle(values: list[float]) -> float:
+    """The median of sorted values."""
+    return values[len(values) // 2]
+
+
+def rows() -> list[Row]:
+    """The row of the table; measured in a process of its own, which has the reactor to itself."""
+    say(f"{CALLS} calls at once")
+    command = [sys.executable, "-m", "benchmarks.calls", "json"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, timeout=LIMIT, check=True)
+    found = msgspec.json.decode(done.stdout, type=Found)
+    kinds = found.kinds.values()
+    wrong, lost, received = (sum(getattr(kind, name) for kind in kinds) for name in ("wrong", "lost", "received"))
+    shaken, plain = (middle(found.kinds[how].jitter_out) for how in ("shaken", "plain"))
+    counted = f"{wrong} wrong loss reports, {lost} of {received + lost} lost on the way back"
+    jitter = f"jitter {shaken:.1f} ms where {LATE * 1000:.0f} were made, {plain:.1f} where none were"
+    return [
+        (
+            f"{CALLS} calls at once, {SECONDS:g} s, 50 packets a second each way",
+            f"{counted}, {jitter}",
+            f"0 wrong, 0 lost, {LATE * 1000:.0f} ms",
+            f"emulator {found.emulator:.0%} of a core",
+        )
+    ]
+
+
+def main(*, as_json: bool) -> int:
     """Serve, call, print; 1 when something failed."""
+    done: list[Found] = []
     with tempfile.TemporaryDirectory() as place, Served(Path(place), CAST) as served:
         problems: list[Any] = []
         work = Deferred.fromCoroutine(measure(served))
-        work.addErrback(problems.append)
+        work.addCallbacks(done.append, problems.append)
         work.addBoth(lambda _: reactor.stop())  # type: ignore[attr-defined]
         reactor.run()  # type: ignore[attr-defined]
     for problem in problems:
         print(problem.getTraceback(), file=sys.stderr)
+    for found in done:
+        print(msgspec.json.encode(found).decode()) if as_json else show(found)
     return 1 if problems else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(as_json="json" in sys.argv))

@@ -17,6 +17,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
+from benchmarks.rows import Row, say
 from emulator.client.direct import Direct, Nonces
 from emulator.client.direct_sockets import dial, listen
 from emulator.client.network import ClientError
@@ -46,8 +47,8 @@ class Chance:
     entropy = staticmethod(os.urandom)
 
 
-def main(megabytes: int = MEGABYTES) -> int:
-    """Both measurements; 1 when the direct transfer is slower than it must be."""
+def measured(megabytes: int) -> tuple[float, float, float]:
+    """Megabytes a second of the direct connection, of sendfile, and of SHA-1 alone; best of three each."""
     size = megabytes * 1_000_000
     with tempfile.NamedTemporaryFile() as file:
         piece = os.urandom(1_000_000)
@@ -56,8 +57,22 @@ def main(megabytes: int = MEGABYTES) -> int:
         file.flush()
         own = max(_pair("receive", "send", file.name, size) for _ in range(3))
         peer = max(_pair("recv", "sendfile", file.name, size) for _ in range(3))
-        hashing = max(_hash_alone(file.name) for _ in range(3))
-    print(f"{size / 1e6:.0f} MB, best of 3, sender and receiver in a process each, SHA-1 at both ends")
+        return own, peer, max(_hash_alone(file.name) for _ in range(3))
+
+
+def rows() -> list[Row]:
+    """The row of the table."""
+    say("a file over a direct connection")
+    own, peer, hashing = measured(MEGABYTES)
+    what = f"direct connection, {MEGABYTES} MB in chunks of {p2p.DIRECT_CHUNK:,} bytes, SHA-1 at both ends"
+    beside = f"sendfile and hashlib, no chunks: {peer:.0f} MB/s; SHA-1 alone: {hashing:.0f} MB/s"
+    return [(what, f"{own:.0f} MB/s", f"{LEAST:.0f} MB/s", beside)]
+
+
+def main(megabytes: int = MEGABYTES) -> int:
+    """Both measurements; 1 when the direct transfer is slower than it must be."""
+    own, peer, hashing = measured(megabytes)
+    print(f"{megabytes} MB, best of 3, sender and receiver in a process each, SHA-1 at both ends")
     print(f"direct connection (TCPv1, chunks of {p2p.DIRECT_CHUNK} bytes): {own:7.0f} MB/s")
     print(f"socket.sendfile and hashlib, no chunks:                {peer:7.0f} MB/s ({own / peer:.0%} of it)")
     print(f"SHA-1 alone, on one core:                              {hashing:7.0f} MB/s")

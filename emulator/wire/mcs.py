@@ -1,4 +1,4 @@
-"""T.125 (MCS) with a T.124 conference block: connect, attach, join, disconnect. Only what a connection test needs.
+"""T.125 (MCS) with a T.124 conference block: connect, attach, join, send, disconnect. Only what a connection needs.
 
 Source: dossier media.md 6.1 (verified with tshark); ITU-T T.125, T.124. Connect PDUs are BER, domain PDUs aligned PER.
 """
@@ -22,6 +22,10 @@ DISCONNECT = bytes.fromhex("2180")  # provider ultimatum, user requested
 USER = 1007  # the user id we hand out; its own channel has the same number
 USER_BASE = 1001
 DOMAIN_LIMIT = 64  # bytes of a domain selector
+
+SEND_REQUEST, SEND_INDICATION = 0x64, 0x68  # numbers 25 and 26 of DomainMCSPDU, in the upper six bits
+DATA_LIMIT = 4000  # bytes of one SendData; with its heads it must fit into a packet
+_WHOLE = 0x70  # high priority, begin and end of the data
 
 _INITIAL, _RESPONSE = b"\x7f\x65", b"\x7f\x66"
 _BOOLEAN, _INTEGER, _OCTETS, _ENUMERATED, _SEQUENCE = 1, 2, 4, 10, 0x30
@@ -120,6 +124,38 @@ def join_request(user: int, channel: int) -> bytes:
 def join_confirm(request: bytes) -> bytes:
     """ChannelJoinConfirm with success for a request."""
     return b"\x3e\0" + request[1:5] + request[3:5]
+
+
+class Sent(msgspec.Struct, frozen=True):
+    """A SendDataRequest or SendDataIndication: who sends on which channel, and what."""
+
+    kind: int
+    initiator: int
+    channel: int
+    data: bytes
+
+
+def pack_sent(sent: Sent) -> bytes:
+    """Bytes of a SendData PDU. WireError for data that fit into no packet."""
+    size = len(sent.data)
+    if size > DATA_LIMIT:
+        raise WireError(f"MCS data of {size} bytes")
+    head = bytes((sent.kind,)) + (sent.initiator - USER_BASE).to_bytes(2, "big") + sent.channel.to_bytes(2, "big")
+    return head + bytes((_WHOLE,)) + (bytes((size,)) if size < 0x80 else _per_length(size)) + sent.data
+
+
+def unpack_sent(pdu: bytes) -> Sent:
+    """Read a SendData PDU. WireError for another one, a segment of more, or a length that is not that of the data."""
+    if len(pdu) < 7 or pdu[0] not in (SEND_REQUEST, SEND_INDICATION):
+        raise WireError(f"not an MCS SendData: {pdu[:8].hex()}")
+    if pdu[5] & 0x3F != 0x30:
+        raise WireError("MCS data in segments")
+    start = 8 if pdu[6] & 0x80 else 7
+    size = int.from_bytes(pdu[6:start], "big") & 0x3FFF if start == 8 else pdu[6]
+    if pdu[6] & 0xC0 == 0xC0 or len(pdu) != start + size:
+        raise WireError(f"MCS data of {len(pdu) - start} bytes that says {size}")
+    initiator, channel = int.from_bytes(pdu[1:3], "big") + USER_BASE, int.from_bytes(pdu[3:5], "big")
+    return Sent(pdu[0], initiator, channel, pdu[start:])
 
 
 def _ber(kind: int, value: bytes) -> bytes:

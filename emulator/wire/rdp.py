@@ -1,4 +1,4 @@
-"""Remote Assistance on TCP 3389: X.224 with cookie and negotiation, MCS connect with conference data. Not a desktop.
+"""Remote Assistance on TCP 3389: X.224 with cookie and negotiation, MCS up to the joined channels. Not a desktop.
 
 Source: dossier media.md 6.2 (verified with tshark and nmap). Standard RDP security only, as XP offered it.
 """
@@ -15,6 +15,7 @@ from emulator.wire.talk import Send, Sighting, Talk
 
 PREFIX = "Cookie: mstshash="
 TAG_SIZE = 5  # bytes: eight base32 letters; Windows sends nine characters at most
+IO_CHANNEL = 1003  # on which RDP itself is spoken
 STANDARD = 0  # protocol: RDP security without TLS
 
 
@@ -35,7 +36,10 @@ def from_cookie(line: str) -> str:
 
 
 def client(context: ClientContext) -> Talk[dict[str, object]]:
-    """Negotiate standard security, connect with conference data, disconnect. Facts: selected, mstshash."""
+    """Negotiate standard security, connect with conference data, attach, join both channels, disconnect.
+
+    Facts: selected, mstshash, user.
+    """
     line = cookie(context.tag)
     negotiation = tpkt.Negotiation(tpkt.NEG_REQUEST, STANDARD)
     yield Send(tpkt.pack_connection(tpkt.Connection(tpkt.CONNECT_REQUEST, cookie=line, negotiation=negotiation)))
@@ -49,8 +53,10 @@ def client(context: ClientContext) -> Talk[dict[str, object]]:
     response = yield from tpkt.read_data()
     if response != mcs.pack_response(mcs.ConnectResponse(user_data=mcs.conference_response())):
         raise WireError(f"MCS connect was answered with result {mcs.unpack_response(response).result}")
+    user = yield from t120.attach()
+    yield from t120.join(user, IO_CHANNEL)
     yield Send(tpkt.pack_data(mcs.DISCONNECT))
-    return {"selected": STANDARD, "mstshash": line.removeprefix(PREFIX)}
+    return {"selected": STANDARD, "mstshash": line.removeprefix(PREFIX), "user": user}
 
 
 def server(context: ServerContext) -> Talk[None]:

@@ -1,41 +1,70 @@
-"""T.120 on TCP 1503: X.224, MCS connect, attach, channel join, disconnect, both ends. Not a whiteboard.
+"""T.120 on TCP 1503: X.224, MCS connect, attach, channel joins, data both ways, disconnect, both ends. No whiteboard.
 
-Source: dossier media.md 6.1 (certainty A). The flow's tag is the caller's domain selector.
+Source: dossier media.md 6.1 (certainty A); T.125 for the data, which are filler in place of drawings. The flow's tag is
+the caller's domain selector.
 """
 
 from __future__ import annotations
 
+from hashlib import sha256
+
 from emulator.wire import mcs, tpkt
 from emulator.wire.context import ClientContext, ServerContext
 from emulator.wire.errors import WireError
+from emulator.wire.filler import filler
 from emulator.wire.talk import Note, Send, Sighting, Talk
 
 PDUS = 64  # domain PDUs on one connection
 TAG_SIZE = 8  # bytes
+BOARD = 8  # static channel of still images (T.126)
+CONTACT = mcs.USER + 1  # the other member of the conference
+SIZES = (100, 1000)  # bytes that are drawn: both lengths that PER knows
 
 
 def client(context: ClientContext) -> Talk[dict[str, object]]:
-    """The whole connection up to the join of the own channel. Facts: user, channel, selector (hex)."""
+    """Connect, join the board's channel, data there and back, disconnect. Facts: user, channel, selector, bytes."""
+    user = yield from connect(context.tag)
+    yield from join(user, BOARD)
+    for at, size in enumerate(SIZES):
+        data = filler(context.tag, size, f"drawing {at}")
+        yield Send(tpkt.pack_data(mcs.pack_sent(mcs.Sent(mcs.SEND_REQUEST, user, BOARD, data))))
+        said = mcs.unpack_sent((yield from tpkt.read_data()))
+        if said != mcs.Sent(mcs.SEND_INDICATION, CONTACT, BOARD, drawn(data)):
+            raise WireError(f"{len(said.data)} other bytes came back on channel {said.channel}")
+    yield Send(tpkt.pack_data(mcs.DISCONNECT))
+    return {"user": user, "channel": BOARD, "selector": context.tag.hex(), "bytes": sum(SIZES)}
+
+
+def drawn(data: bytes) -> bytes:
+    """What the contact draws upon what it got: as many bytes, which follow from those."""
+    return filler(sha256(data).digest(), len(data), "drawn upon")
+
+
+def connect(selector: bytes) -> Talk[int]:
+    """The connection up to the join of the own channel; the value is the user id."""
     yield Send(tpkt.pack_connection(tpkt.Connection(tpkt.CONNECT_REQUEST)))
     yield from tpkt.read_connection(tpkt.CONNECT_CONFIRM)
-    yield Send(tpkt.pack_data(mcs.pack_initial(mcs.ConnectInitial(calling=context.tag))))
+    yield Send(tpkt.pack_data(mcs.pack_initial(mcs.ConnectInitial(calling=selector))))
     response = yield from tpkt.read_data()
     if response != mcs.pack_response(mcs.ConnectResponse()):
         raise WireError(f"MCS connect was answered with result {mcs.unpack_response(response).result}")
-    user = yield from attach()
-    yield Send(tpkt.pack_data(mcs.DISCONNECT))
-    return {"user": user, "channel": user, "selector": context.tag.hex()}
+    return (yield from attach())
 
 
 def attach() -> Talk[int]:
     """Erect the domain, attach a user, join its channel; the value is the user id."""
     yield Send(tpkt.pack_data(mcs.ERECT_DOMAIN) + tpkt.pack_data(mcs.ATTACH_USER))
     user = mcs.read_attach_confirm((yield from tpkt.read_data()))
-    request = mcs.join_request(user, user)
+    yield from join(user, user)
+    return user
+
+
+def join(user: int, channel: int) -> Talk[None]:
+    """Join a channel."""
+    request = mcs.join_request(user, channel)
     yield Send(tpkt.pack_data(request))
     if (yield from tpkt.read_data()) != mcs.join_confirm(request):
         raise WireError("the channel join was not confirmed")
-    return user
 
 
 def server(context: ServerContext) -> Talk[None]:
@@ -51,7 +80,12 @@ def server(context: ServerContext) -> Talk[None]:
 
 
 def serve_domain() -> Talk[None]:
-    """Answer domain PDUs until DisconnectProviderUltimatum. WireError for an unknown one or more than 64."""
+    """Answer domain PDUs until DisconnectProviderUltimatum. WireError for an unknown one or more than 64.
+
+    On the board's channel sits the contact: it answers data of whoever has joined that channel too.
+    """
+    joined: set[int] = set()
+    drawings = 0
     for _ in range(PDUS):
         pdu = yield from tpkt.read_data()
         if pdu == mcs.DISCONNECT:
@@ -59,8 +93,17 @@ def serve_domain() -> Talk[None]:
         if pdu == mcs.ATTACH_USER:
             yield Send(tpkt.pack_data(mcs.attach_confirm()))
         elif len(pdu) == 5 and pdu[0] == 0x38:
-            yield Note({"joined": int.from_bytes(pdu[3:], "big")})
+            channel = int.from_bytes(pdu[3:], "big")
+            joined.add(channel)
+            yield Note({"joined": channel})
             yield Send(tpkt.pack_data(mcs.join_confirm(pdu)))
+        elif pdu[0] == mcs.SEND_REQUEST:
+            sent = mcs.unpack_sent(pdu)
+            if sent.channel == BOARD and BOARD in joined:
+                drawings += len(sent.data)
+                yield Note({"drawn": drawings})
+                answer = mcs.Sent(mcs.SEND_INDICATION, CONTACT, BOARD, drawn(sent.data))
+                yield Send(tpkt.pack_data(mcs.pack_sent(answer)))
         elif pdu[0] != 0x04:  # ErectDomainRequest wants no answer
             raise WireError(f"an unknown domain PDU: {pdu[:8].hex()}")
     raise WireError(f"more than {PDUS} domain PDUs on one connection")

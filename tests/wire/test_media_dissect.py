@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -60,9 +61,14 @@ def test_t120(tmp_path: Path) -> None:
         "attachUserConfirm",
         "channelJoinRequest",
         "channelJoinConfirm",
+        "sendDataRequest",
+        "sendDataIndication",
         "disconnectProviderUltimatum",
     ):
         assert name.lower() in infos.lower()
+    for kind, sender in (("Request", 6), ("Indication", 7)):
+        wanted = rf"sendData{kind}\n +initiator: {sender}\n +channelId: 8\n.*\n.*\n +1.* = begin: True\n.* = end: True"
+        assert len(re.findall(wanted, infos)) == 2, infos
     assert fields(path, "frame.number", options=decode, only="_ws.malformed") == []
 
 
@@ -74,6 +80,8 @@ def test_rdp(tmp_path: Path) -> None:
     protocols = [row[0] for row in fields(path, "frame.protocols", only="t125.ConnectMCSPDU")]
     assert len(protocols) == 2
     assert all(chain.endswith(("t125:t124", "t125:t124:rdp")) for chain in protocols), protocols
+    infos = "\n".join(tshark(path))
+    assert re.findall(r"channelJoin(?:Request|Confirm) ([0-9]+)", infos) == ["1007", "1007", "1003", "1003"]
     assert fields(path, "frame.number", only="_ws.malformed") == []
 
 

@@ -141,6 +141,7 @@ DECODERS = (
     slp.decode,
     mcs.unpack_initial,
     mcs.unpack_response,
+    mcs.unpack_sent,
 )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from media_captures import FAR, NEAR, NOW, bytes_of, client_context, converse, server_context, tag_of
 
@@ -286,6 +288,32 @@ class TestStreams:
         _, near = heard(t120.client(client_context(tag_of(64))), confirm, refusal)
         assert near.error
         assert "result 3" in str(near.error)
+
+    @pytest.mark.parametrize(
+        "pdu",
+        [
+            "64000600085003616263",  # the begin of more
+            "64000600083103616263",  # padding that is none
+            "64000600087004616263",  # a length beyond the data
+            "6400060008708003616263"[:-2],
+            "640006000870c003616263",  # a fragmented length
+            "640006000870",
+            "60000600087003616263",  # another PDU
+        ],
+    )
+    def test_mcs_data_that_are_not_whole(self, pdu: str) -> None:
+        with pytest.raises(WireError):
+            mcs.unpack_sent(bytes.fromhex(pdu))
+        assert mcs.unpack_sent(bytes.fromhex("64000600087003616263")) == mcs.Sent(0x64, 1007, 8, b"abc")
+
+    def test_mcs_data_for_a_channel_that_was_not_joined_are_answered_by_nobody(self) -> None:
+        sent = tpkt.pack_data(mcs.pack_sent(mcs.Sent(mcs.SEND_REQUEST, mcs.USER, t120.BOARD, b"abc")))
+        joined = tpkt.pack_data(mcs.join_request(mcs.USER, t120.BOARD))
+        said, far = heard(t120.serve_domain(), sent, joined, sent, tpkt.pack_data(mcs.DISCONNECT))
+        assert far.done
+        assert len(re.findall(rb"\x68\x00\x07\x00\x08", said)) == 1
+        with pytest.raises(WireError):
+            mcs.pack_sent(mcs.Sent(mcs.SEND_REQUEST, mcs.USER, t120.BOARD, bytes(4001)))
 
 
 class TestChecks:

@@ -97,9 +97,9 @@ def test_coturns_discovery_finds_no_nat() -> None:
 
 
 @contextmanager
-def rdp_server() -> Iterator[tuple[int, list[Conversation[None]]]]:
+def rdp_server(number: int = 0) -> Iterator[tuple[int, list[Conversation[None]]]]:
     """A loopback listener that plays our RDP end to everyone who connects."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with socket.create_server(("127.0.0.1", number)) as listener:
         listener.settimeout(0.1)
         over = threading.Event()
         talks: list[Conversation[None]] = []
@@ -136,16 +136,20 @@ def rdp_server() -> Iterator[tuple[int, list[Conversation[None]]]]:
             thread.join()
 
 
-def test_nmap_enumerates_our_rdp_end() -> None:
+@pytest.mark.parametrize("number", [3389, 49152, 65535])
+def test_nmap_enumerates_our_rdp_end(number: int) -> None:
     need("nmap")
-    with rdp_server() as (port, talks):
+    scripts = "+rdp-enum-encryption,+rdp-ntlm-info"  # `+`: on any port
+    with rdp_server(number) as (port, talks):
         done = subprocess.run(
-            ["nmap", "-n", "-Pn", "-p", str(port), "--script", "+rdp-enum-encryption", "127.0.0.1"],
+            ["nmap", "-n", "-Pn", "-p", str(port), "--script", scripts, "127.0.0.1"],
             capture_output=True,
             text=True,
             timeout=120,
         )
-    assert talks
     assert "Native RDP: SUCCESS" in done.stdout, done.stdout
     assert "CredSSP (NLA): SUCCESS" not in done.stdout
     assert "SSL: SUCCESS" not in done.stdout
+    assert "rdp-ntlm-info" not in done.stdout  # XP knew no CredSSP: the script is refused, and has nothing to tell
+    sights = [sight.facts.get("requested") for talk in talks for sight in talk.sightings]
+    assert len(talks) >= 6, sights
