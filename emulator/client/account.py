@@ -5,6 +5,7 @@ Not the sign-in to the notification server, which the tickets are for. Source: h
 
 from __future__ import annotations
 
+from base64 import b64decode
 from urllib.parse import urlsplit
 
 import msgspec
@@ -61,20 +62,40 @@ class Tickets(msgspec.Struct, frozen=True):
         raise Unexpected(f"no ticket for {name} was issued")
 
     @property
+    def certificate(self) -> bytes:
+        """The certificate for shared folders (DER). Raises Unexpected when none was issued."""
+        text = next((token.ticket for token in self.tokens if token.site == rst.SHARED_FOLDERS), "")
+        try:
+            found = b64decode(text, validate=True)
+        except ValueError as error:
+            raise Unexpected(f"a certificate that is no base64: {text[:40]!r}") from error
+        if not found:
+            raise Unexpected("no certificate for shared folders was issued")
+        return found
+
+    @property
     def secret(self) -> str:
         """Base64 of the secret that answers the notification server's nonce; "" when none was issued."""
         return next((token.secret for token in self.tokens if token.site == rst.CLEAR), "")
 
 
 async def tickets(
-    network: Network, credentials: Credentials, *, secure: bool = True, host: str = "login.live.com"
+    network: Network,
+    credentials: Credentials,
+    *,
+    secure: bool = True,
+    host: str = "login.live.com",
+    request: bytes = b"",
 ) -> Tickets:
-    """Tickets for the sites of 8.1. A redirect is followed.
+    """Tickets for the sites of 8.1, and for a `request` (DER, PKCS#10) the certificate that shared folders need.
+
+    A redirect is followed.
 
     Raises Unexpected: refused (`code` is the status that came with the fault, as 0x80048821 for a wrong password),
     no answer of this service.
     """
-    body = rst.request(rst.Login(credentials.address, credentials.password, SITES))
+    wanted = (rst.Site(rst.SHARED_FOLDERS, "MBI_X509_CID", request),) if request else ()
+    body = rst.request(rst.Login(credentials.address, credentials.password, (*SITES, *wanted)))
     path = RST_PATH
     for _ in range(REDIRECTS):
         service = soap.Service(network, host, secure=secure, agent=soap.LOGIN_AGENT)

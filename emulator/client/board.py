@@ -72,6 +72,7 @@ class Board:
         self.on_left: Callable[[str], None] = lambda address: None
         self.on_ended: Callable[[ClientError], None] = lambda error: None
         self._at_end: list[Callable[[ClientError], None]] = []
+        self._at_left: list[Callable[[str], None]] = []
         self._commands = Commands(stream, self._handle, self._end)
 
     def at_end(self, call: Callable[[ClientError], None]) -> None:
@@ -80,6 +81,10 @@ class Board:
             call(self.over)
         else:
             self._at_end.append(call)
+
+    def at_left(self, call: Callable[[str], None]) -> None:
+        """Call whenever somebody has left the session, before `on_left`."""
+        self._at_left.append(call)
 
     @property
     def me(self) -> str:
@@ -202,6 +207,8 @@ class Board:
         address = command.arg(0).partition(";")[0]
         if self._guests.pop(address.lower(), None) is not None:
             self._leaves.tell(address)
+            for call in self._at_left:
+                call(address)
             self.on_left(address)
 
     def _message(self, command: Command) -> None:

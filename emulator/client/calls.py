@@ -58,8 +58,15 @@ class Calls:
         self.invited: Invited = lambda invitation: None
         self.ended: Callable[[Slp], None] = lambda bye: None
 
-    async def invite(self, to: str, body: slp.Fields, opening: Callable[[Slp], None] = lambda sent: None) -> Slp:
-        """Invite to a session; returns the invitation once the peer accepts it. `opening` gets it before it is sent.
+    async def invite(
+        self,
+        to: str,
+        body: slp.Fields,
+        opening: Callable[[Slp], None] = lambda sent: None,
+        accepted: Callable[[Slp], None] = lambda answer: None,
+    ) -> Slp:
+        """Invite to a session; returns the invitation once the peer accepts it. `opening` gets it before it is sent,
+        `accepted` the peer's 200.
 
         Raises Unexpected with `code` 603 (declined), 481, 500; ClientError at the end of the board.
         """
@@ -76,6 +83,7 @@ class Calls:
         answer = await self._asked(to, invitation)
         if answer.status != 200:
             raise Unexpected(f"the invitation was answered {answer.start[:40]}", code=str(answer.status))
+        accepted(answer)
         return invitation
 
     async def negotiate(self, call: Slp, content_type: str, body: slp.Fields) -> Slp:
@@ -107,9 +115,9 @@ class Calls:
             self._answers.pop(key, None)
             answered.addErrback(lambda failure: None)
 
-    def accept(self, invitation: Slp) -> None:
-        """200 OK."""
-        self._reply(slp.answer(invitation, slp.OK, body=_session_id(invitation)))
+    def accept(self, invitation: Slp, more: slp.Fields = ()) -> None:
+        """200 OK; `more` are further fields of its body."""
+        self._reply(slp.answer(invitation, slp.OK, body=(*_session_id(invitation), *more)))
 
     def decline(self, invitation: Slp) -> None:
         """603 Decline."""

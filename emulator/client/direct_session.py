@@ -6,7 +6,7 @@ Not what is transferred in it (`transfer`).
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 
@@ -14,9 +14,19 @@ from emulator.client.direct import Direct
 from emulator.client.direct_passage import TCP, Passage
 from emulator.client.network import ClientError
 from emulator.client.peers import Sink
+from emulator.wire.p2p import Header
 from emulator.wire.slp import Slp
 
 Stop = Callable[[ClientError], None]
+
+
+class Messages(Protocol):
+    """Who takes the messages of a session that has them both ways."""
+
+    peer: str
+
+    def sink(self, header: Header) -> Sink:
+        """Who takes the message that begins so."""
 
 
 class Session:
@@ -26,6 +36,7 @@ class Session:
         self.call = call
         self.sink = sink
         self.stop = stop
+        self.messages: Messages | None = None
         self.direct: Direct | None = None
         self.started = 0.0  # when its first chunk came
 

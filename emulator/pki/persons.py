@@ -24,6 +24,30 @@ DIGESTS = (hashes.SHA1, hashes.SHA256, hashes.SHA384, hashes.SHA512)
 _NAME = re.compile(r"[0-9a-f]{16}")  # a CID; a name with dots would be read as a host's
 
 
+class Applicant:
+    """Somebody who wants a certificate: a key of 1024 bits and the request for it, as clients of 2007 made them."""
+
+    def __init__(self) -> None:
+        self._key = rsa.generate_private_key(public_exponent=65537, key_size=KEY_BITS[0])
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "MSIDCRL")])
+        wanted = x509.CertificateSigningRequestBuilder().subject_name(subject)
+        self.request = wanted.sign(self._key, hashes.SHA256()).public_bytes(Encoding.DER)  # SHA-1 then
+
+    def subject(self, certificate: bytes, root_pem: str, now: float) -> str:
+        """Whose name the certificate (DER) holds. Raises ValueError: another key, another root, not valid now."""
+        found, root = x509.load_der_x509_certificate(certificate), x509.load_pem_x509_certificate(root_pem.encode())
+        try:
+            found.verify_directly_issued_by(root)
+        except (InvalidSignature, TypeError) as error:
+            raise ValueError("a certificate of another root") from error
+        if found.public_key() != self._key.public_key():
+            raise ValueError("a certificate for another key")
+        if not found.not_valid_before_utc <= moment(now) <= found.not_valid_after_utc:
+            raise ValueError(f"a certificate that is valid from {found.not_valid_before_utc} only, or no more")
+        names = found.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+        return str(names[0].value) if names else ""
+
+
 def issue_person(root: x509.Certificate, root_key: rsa.RSAPrivateKey, request: bytes, name: str, now: float) -> bytes:
     """The certificate (DER). Subject, extensions and wishes of the request do not count. Raises ValueError."""
     if not _NAME.fullmatch(name):

@@ -17,6 +17,7 @@ SIZE_LIMIT = 64 * 1024  # bytes of one message
 FILE_TRANSFER = "{5D3E02AB-6190-11D3-BBBB-00C04F795683}"
 MSN_OBJECT = "{A4268EEC-FEC5-49E5-95C3-F126696BDBF6}"
 ACTIVITY = "{6A13AF9C-5308-4F35-923A-67E8DDA40C2F}"
+SHARED_FOLDER = "{534142D5-1F2A-431F-A60C-B0CF723FDF7D}"
 SESSION_REQUEST = "application/x-msnmsgr-sessionreqbody"
 SESSION_CLOSE = "application/x-msnmsgr-sessionclosebody"
 BRIDGE_REQUEST = "application/x-msnmsgr-transreqbody"

@@ -34,6 +34,8 @@ NOW = 1181040434.0
 PASSWORD = "opal-Kite7"
 ALICE, BOB = "alice@example.com", "bob@example.com"
 ECHO, FILES, VOICE, SHY = "echo@example.com", "files@example.com", "voice@example.com", "shy@example.com"
+GAMES, FOLDERS = "games@example.com", "folders@example.com"
+RESIDENTS = (ECHO, FILES, VOICE, GAMES, FOLDERS, SHY)
 MACHINE = "{11111111-2222-4333-8444-555555555555}"
 PLACE = Endpoint("203.0.113.20", 1863)
 T = TypeVar("T")
@@ -48,10 +50,10 @@ class Town:
         self.world = World(now=self.now, entropy=self.entropy)
         for address in (ALICE, BOB):
             self.world.accounts.create(address, PASSWORD, name=address.partition("@")[0].title())
-        for address in (ECHO, FILES, VOICE, SHY):
+        for address in RESIDENTS:
             self.world.accounts.create(address, "", name=address, resident=True, hidden=address == SHY)
         for one in (ALICE, BOB):
-            for other in (ALICE, BOB, ECHO, FILES, VOICE, SHY):
+            for other in (ALICE, BOB, *RESIDENTS):
                 if one != other:
                     self.world.books.add_contact(one, other, allow=True)
         self.world.take_changes()

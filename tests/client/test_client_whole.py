@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from client_place import ALICE, BOB, ECHO, FILES, SHY, Person, Town
+from client_place import ALICE, BOB, ECHO, FILES, RESIDENTS, SHY, Person, Town
 from twisted.internet.defer import Deferred
 
 from emulator.client import offline
@@ -45,11 +45,11 @@ def test_contacts_are_the_ones_that_the_world_keeps(town, person):
         by_address = {one.address: one for one in person.roster.contacts}
         assert by_address[BOB].bits & 3 == 3
         assert by_address[BOB].name == "Bob"
-        assert set(by_address) == {BOB, ECHO, FILES, SHY, "voice@example.com"}
+        assert set(by_address) == {BOB, *RESIDENTS}
     else:
         contacts = town.run(person.book.contacts())
         assert contacts.owner == ALICE
-        assert {one.address for one in contacts.people} == {BOB, ECHO, FILES, SHY, "voice@example.com"}
+        assert {one.address for one in contacts.people} == {BOB, *RESIDENTS}
         membership = town.run(person.book.membership())
         assert BOB in {one.address for one in membership.of("Allow")}
         assert BOB in {one.address for one in membership.of("Reverse")}

@@ -8,11 +8,10 @@ from __future__ import annotations
 import re
 
 from emulator.client.board import Board, Heard
-from emulator.client.direct_passage import Passage
 from emulator.client.legacy_file import LegacyFiles, LegacyOffer
 from emulator.client.network import ClientError
 from emulator.client.transfer import Incoming, Transfers
-from emulator.services.contacts.manners import Host, Manners
+from emulator.services.contacts.manners import Host, Manners, by
 from emulator.wire.filler import filler
 from emulator.wire.msnp import message as mime
 
@@ -81,7 +80,7 @@ class Files(Manners):
         except ClientError as error:
             await board.say(f"{name} was not taken: {error}")
             return
-        await board.say(f"Sent {sent.name}, {sent.size} bytes, SHA-1 {sent.sha1}{_by(sent.passage, sent.size)}")
+        await board.say(f"Sent {sent.name}, {sent.size} bytes, SHA-1 {sent.sha1}{by(sent.passage, sent.size)}")
 
     async def _send_old(self, board: Board, name: str, size: int) -> None:
         old = self._legacy(board)
@@ -109,9 +108,4 @@ class Files(Manners):
         except ClientError as error:
             await board.say(f"{incoming.name} did not arrive: {error}")
             return
-        await board.say(f"{got.name}, {got.size} bytes, SHA-1 {got.sha1}{_by(got.passage, got.size)}")
-
-
-def _by(passage: Passage, size: int) -> str:
-    """The bridge, where it is another than the switchboard that this is said on."""
-    return f", by {passage.words(size)}" if passage.direct else ""
+        await board.say(f"{got.name}, {got.size} bytes, SHA-1 {got.sha1}{by(got.passage, got.size)}")

@@ -19,6 +19,8 @@ from emulator.client.direct_bridge import Limits
 from emulator.client.messenger import Messenger
 from emulator.client.network import CallLater, ClientError, Unexpected
 from emulator.services.contacts.files import Files
+from emulator.services.contacts.folders import Folders
+from emulator.services.contacts.games import Games
 from emulator.services.contacts.inside import Inside
 from emulator.services.contacts.manners import BOT, HURRIED, Echo, Manners
 from emulator.services.contacts.sockets import ContactSockets
@@ -33,7 +35,13 @@ from emulator.world import picture
 from emulator.world.names import fold, is_volatile
 
 DIALECT = 15
-MANNERS: dict[str, type[Manners]] = {"echo": Echo, "files": Files, "voice": Voice}  # by the address's first word
+MANNERS: dict[str, type[Manners]] = {  # by the address's first word
+    "echo": Echo,
+    "files": Files,
+    "folders": Folders,
+    "games": Games,
+    "voice": Voice,
+}
 PING = 600.0  # seconds; a session without any command is closed after 900
 RETRY = 5.0  # seconds after which a contact whose session ended signs in again
 _FIRST_WORD = re.compile("[a-z]+")

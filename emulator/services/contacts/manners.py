@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+from emulator.client import folders
 from emulator.client.board import Board, Heard
 from emulator.client.direct_bridge import Limits
+from emulator.client.direct_passage import Passage
 from emulator.client.transfer import Incoming, Transfers
-from emulator.wire import msnobject
+from emulator.wire import msnobject, shared_folder
 from emulator.wire.msnp import message as mime
+from emulator.wire.slp import Slp
 
 BOT = 0x20000  # capability of those who are no person (msnp.md 2.10): they never answer each other
 HESITATION = 2.0  # seconds in which a person would make up its mind about a file
@@ -46,7 +49,7 @@ class Manners:
         transfers = Transfers(board, self.host.network, self.host.network.ways, limits)
         transfers.serve((self.host.portrait, self.host.face))
         transfers.on_file = lambda incoming: self._later(board, lambda: self.offered(board, incoming))
-        transfers.on_invited = lambda invitation: self._later(board, lambda: transfers.calls.decline(invitation))
+        transfers.on_invited = lambda invitation: self._later(board, lambda: self.invited(board, transfers, invitation))
         board.on_heard = lambda heard: None if _bot(board, heard.sender) else self.heard(board, transfers, heard)
         return transfers
 
@@ -65,10 +68,20 @@ class Manners:
         """Somebody offers a file."""
         self.host.spawn(_taken(incoming))
 
+    def invited(self, board: Board, transfers: Transfers, invitation: Slp) -> None:
+        """Somebody invites to a session of another kind: declined, as by everybody who does not know it."""
+        transfers.calls.decline(invitation)
+
     def handed(self, sender: str, kind: int, payload: bytes) -> None:
         """A UUN came: a request for a shared folder is agreed to (emulated beyond the ACK)."""
-        if kind == 1 and b'opcode="SNM"' in payload:
-            self.reply(sender, 1, payload.replace(b'opcode="SNM"', b'opcode="ACK"'))
+        if kind == shared_folder.KIND:
+            answer = folders.answered(payload, agreed=lambda csid: self.shares(sender, csid))
+            if answer:
+                self.reply(sender, kind, answer)
+
+    def shares(self, sender: str, csid: str) -> bool:
+        """Somebody wants to share a folder (GUID in braces): agreed."""
+        return True
 
     def reply(self, to: str, kind: int, payload: bytes) -> None:
         """Answer by UUN."""
@@ -98,6 +111,11 @@ def _bot(board: Board, address: str) -> bool:
 def _whole(heard: Heard) -> tuple[tuple[str, str], ...]:
     """Fields of a message in parts, without those of the parts."""
     return tuple(pair for pair in heard.message.fields.pairs if pair[0].lower() not in ("message-id", "chunks"))
+
+
+def by(passage: Passage, size: int) -> str:
+    """The bridge, where it is another than the switchboard that this is said on."""
+    return f", by {passage.words(size)}" if passage.direct else ""
 
 
 async def _taken(incoming: Incoming) -> None:

@@ -5,7 +5,7 @@ The far end is a service with state. Source: msnp.md 3, media.md 1.2 to 1.4.
 
 from __future__ import annotations
 
-from emulator.wire import p2p, slp, tags
+from emulator.wire import activity, p2p, slp, tags
 from emulator.wire.context import ClientContext
 from emulator.wire.errors import WireError
 from emulator.wire.filler import filler
@@ -50,8 +50,7 @@ def file_client(context: ClientContext, cookie_text: str) -> Talk[dict[str, obje
 
 def game_client(context: ClientContext, cookie_text: str) -> Talk[dict[str, object]]:
     """Exchange `switchboard-game`: call the contact and make a move, an in-session text blob (media.md 8.2)."""
-    text = f"<move>{context.tag.hex()}</move>".encode("utf-16-le") + b"\0\0"
-    blob = b"\x80\x00\x00\x00\x08\x00" + len(text).to_bytes(4, "little") + text
+    blob = activity.blob(f"<move>{context.tag.hex()}</move>")
     session = int.from_bytes(context.tag[:4], "little") | 1
     return (yield from _talk(context, cookie_text, blob, session=session, app=GAME))
 
