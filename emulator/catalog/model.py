@@ -227,7 +227,7 @@ class Journey(msgspec.Struct, frozen=True, kw_only=True):
         """The paths of a step; those of the step that carries it where it has none of its own."""
         if step.way:
             return step.way
-        return next(other.way for other in self.step if other.id == step.carried)
+        return self.paths(next(other for other in self.step if other.id == step.carried))
 
 
 class Catalog(msgspec.Struct, frozen=True, kw_only=True, dict=True):

@@ -5,6 +5,10 @@ from __future__ import annotations
 import msgspec
 
 SWITCHBOARD, TCP = "SBBridge", "TCPv1"
+DATAGRAMS = "datagrams (emulated)"  # of our own form; TRUDPv1 is refused
+
+
+MEASURABLE = 0.0002  # seconds; what took less came in one piece, and says nothing of a rate
 
 
 class Passage(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,9 +27,13 @@ class Passage(msgspec.Struct, frozen=True, kw_only=True):
         """True when it went between the peers themselves."""
         return self.bridge == TCP
 
+    def rate(self, size: int) -> int:
+        """Bytes per second; 0 where it was too quick to measure."""
+        return int(size / self.seconds) if self.seconds >= MEASURABLE else 0
+
     def words(self, size: int, *, me: str = "I", peer: str = "you") -> str:
         """`TCPv1, I listened, 123456 bytes per second`. Too quick to measure: no rate."""
         who = f", {me if self.listened else peer} listened" if self.direct else ""
         why = f" ({self.why})" if self.why and not self.direct else ""
-        rate = f", {size / self.seconds:.0f} bytes per second" if self.seconds > 0 and size else ""
+        rate = f", {self.rate(size)} bytes per second" if self.rate(size) else ""
         return f"{self.bridge}{who}{why}{rate}"

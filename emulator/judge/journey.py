@@ -26,11 +26,27 @@ class DeadPath(msgspec.Struct, frozen=True):
     verdict: str
 
 
+class Carried(msgspec.Struct, frozen=True, kw_only=True):
+    """Data that a step had carried between peers: `what`, by which bridge, and who listened ("" on the switchboard).
+
+    `bytes` in `seconds` (0: too quick to measure) is a rate of `rate` bytes per second. `why`: what kept a direct
+    connection from coming up.
+    """
+
+    what: str
+    bridge: str
+    listened: str = ""
+    bytes: int = 0
+    seconds: float = 0.0
+    rate: int = 0
+    why: str = ""
+
+
 class StepRecord(msgspec.Struct, frozen=True, kw_only=True):
     """One step. `by` names the fallback that carried it ("" the first path), `flows` the flows that it made there.
 
     `dead` are the paths before it that were known to carry nothing, `failed` the flows of paths tried in vain.
-    `words` say what was achieved or missing; `seconds` is its duration.
+    `words` say what was achieved or missing; `seconds` is its duration. `carried`: by which bridge, and how fast.
     """
 
     id: str
@@ -42,6 +58,7 @@ class StepRecord(msgspec.Struct, frozen=True, kw_only=True):
     failed: tuple[str, ...] = ()
     seconds: float = 0.0
     optional: bool = False
+    carried: tuple[Carried, ...] = ()
 
 
 class JourneyRecord(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,13 +13,15 @@ import msgspec
 from emulator.catalog import Catalog
 from emulator.catalog.model import OutcomeRow, Stage, Way
 from emulator.judge.flow import Flow
+from emulator.judge.journey import UNDECIDED, JourneyRecord, StepRecord
 from emulator.judge.verdicts import Verdict
 
-OUTCOME_VERSION = 2
+OUTCOME_VERSION = 3
 
 Grade = Literal["works", "degraded", "broken", "not-tested"]
 # "unused": the journey took this step on another path, so no client goes here: lost, unless it is undecided why
-Held = Literal["yes", "part", "no", "open", "unused"]
+# "void": the journey left this path out because of flows, which decide alone then: a peer may come the other way
+Held = Literal["yes", "part", "no", "open", "unused", "void"]
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -43,9 +45,17 @@ class _Need(msgspec.Struct, frozen=True):
     total: int = 0
 
 
-def evaluate(catalog: Catalog, flows: Sequence[Flow], verdicts: Mapping[str, Verdict]) -> tuple[Outcome, ...]:
-    """Outcomes of all features, in catalog order. `verdicts` is keyed by flow id."""
-    judge = _Judge(flows, verdicts)
+def evaluate(
+    catalog: Catalog,
+    flows: Sequence[Flow],
+    verdicts: Mapping[str, Verdict],
+    journeys: Sequence[JourneyRecord] = (),
+) -> tuple[Outcome, ...]:
+    """Outcomes of all features, in catalog order. `verdicts` is keyed by flow id.
+
+    `journeys` tell of steps that made no flow whether they were broken, or went another way, or nobody knows.
+    """
+    judge = _Judge(catalog, flows, verdicts, journeys)
     outcomes: list[Outcome] = []
     session: Outcome | None = None
     for row in catalog.outcomes:
@@ -57,8 +67,16 @@ def evaluate(catalog: Catalog, flows: Sequence[Flow], verdicts: Mapping[str, Ver
 
 
 class _Judge:
-    def __init__(self, flows: Sequence[Flow], verdicts: Mapping[str, Verdict]) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        flows: Sequence[Flow],
+        verdicts: Mapping[str, Verdict],
+        journeys: Sequence[JourneyRecord],
+    ) -> None:
+        self._catalog = catalog
         self._verdicts = verdicts
+        self._journeys = {journey.id: journey for journey in journeys}
         self._by_need: dict[str, list[Flow]] = {}
         self._by_feature: dict[str, list[Flow]] = {}
         for flow in flows:
@@ -119,14 +137,13 @@ class _Judge:
             found = next((need for need in needs if need.held == held), None)
             if found is not None:
                 return found if held != "unused" else _Need("no", found.passed, found.total)
-        return needs[0]
+        return next((need for need in needs if need.held != "void"), _Need("open"))
 
     def _need(self, text: str) -> _Need:
         whole = text.startswith("all ")
         flows = self._by_need.get(text.removeprefix("all "), [])
         if not flows:
-            elsewhere = text.count("/") == 2 and text.rpartition("/")[0] in self._by_need
-            return _Need("unused" if elsewhere else "open")
+            return _Need(self._without_flows(text))
         ports: dict[tuple[str, int], list[Verdict | None]] = {}
         for flow in flows:
             # peers choose who listens, and datagrams go both ways in a flow of either direction: one is enough
@@ -146,3 +163,25 @@ class _Judge:
         if passed == total:
             return _Need("yes", passed, total)
         return _Need("part" if passed else "no", passed, total)
+
+    def _without_flows(self, text: str) -> Held:
+        """A need for which nothing was tried: that of a step may be known from its journey."""
+        name, _, rest = text.partition("/")
+        step_id, _, spoken = rest.partition("/")
+        journey = self._journeys.get(name)
+        step = next((one for one in journey.steps if one.id == step_id), None) if journey is not None else None
+        if journey is None or step is None:
+            return "open"
+        if journey.state == "not-run" or (journey.state == "done" and step.state == "not-run"):
+            return "open"  # interrupted, undecided, or there was nobody to go with
+        dead = self._dead(journey, step, spoken)
+        if dead:
+            return "open" if dead & UNDECIDED else "void"
+        return "unused"
+
+    def _dead(self, journey: JourneyRecord, step: StepRecord, spoken: str) -> set[str]:
+        """Verdicts of the flows for which a step's path was left out."""
+        known = self._catalog.journey_by_id[journey.id]
+        paths = known.paths(next(one for one in known.step if one.id == step.id))
+        labels = {path.by for path in paths if not spoken or path.speaks == spoken}
+        return {one.verdict for one in step.dead if one.by in labels}

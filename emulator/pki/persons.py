@@ -33,9 +33,9 @@ class Applicant:
         wanted = x509.CertificateSigningRequestBuilder().subject_name(subject)
         self.request = wanted.sign(self._key, hashes.SHA256()).public_bytes(Encoding.DER)  # SHA-1 then
 
-    def subject(self, certificate: bytes, root_pem: str, now: float) -> str:
+    def subject(self, certificate: bytes, root_pem: bytes, now: float) -> str:
         """Whose name the certificate (DER) holds. Raises ValueError: another key, another root, not valid now."""
-        found, root = x509.load_der_x509_certificate(certificate), x509.load_pem_x509_certificate(root_pem.encode())
+        found, root = x509.load_der_x509_certificate(certificate), x509.load_pem_x509_certificate(root_pem)
         try:
             found.verify_directly_issued_by(root)
         except (InvalidSignature, TypeError) as error:

@@ -5,6 +5,7 @@ Not the protocols: those are datagram talks from `wire`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -27,6 +28,7 @@ SECOND_WAIT = 1.0  # seconds at most for the second server's answer: `detection`
 FIRST_WAIT = 0.25  # seconds before a question is repeated; doubled each time
 DISCARDS = 3  # empty datagrams, spread over a third of the time-out
 Facts = dict[str, object]
+Client = Callable[[ClientContext], DatagramTalk[Facts]]
 
 
 class Silent(Exception):
@@ -46,9 +48,13 @@ class Cancelled(Exception):
 
 
 class DatagramAttempt:
-    """One attempt with a socket of its own; `run` never raises, `cancel` ends it at once."""
+    """One attempt with a socket of its own; `run` never raises, `cancel` ends it at once.
 
-    def __init__(self, place: Place, flow: Flow, tag: bytes) -> None:
+    `client`: what is said, where that is not what every flow of the exchange says.
+    """
+
+    def __init__(self, place: Place, flow: Flow, tag: bytes, client: Client | None = None) -> None:
+        self._client = client or DATAGRAM_CLIENTS[flow.exchange]
         self._place = place
         self._flow = flow
         self._tag = tag
@@ -93,8 +99,7 @@ class DatagramAttempt:
             self._close()
 
     async def _speak(self, recorder: Recorder) -> None:
-        client = DATAGRAM_CLIENTS[self._flow.exchange]
-        recorder.facts.update(await self.drive(client(self._context()), recorder))
+        recorder.facts.update(await self.drive(self._client(self._context()), recorder))
 
     async def drive(self, talk: DatagramTalk[Facts], recorder: Recorder) -> Facts:
         """Run a datagram talk on the socket."""

@@ -212,8 +212,8 @@ class Runner:
     ) -> PassRecord:
         verdicts = {item.flow.id: item.verdict for item in judged}
         flows = tuple(item.flow for item in judged)
-        outcomes = outcome.evaluate(self._catalog, flows, verdicts)
         taken = tuple(journey.settled(one, verdicts) for one in journeys)
+        outcomes = outcome.evaluate(self._catalog, flows, verdicts, taken)
         return PassRecord(
             scenario=scenario.id,
             title=scenario.title.en,

@@ -54,7 +54,7 @@ def classify_datagram(data: bytes, port: int) -> str:
         return "discard"
     if len(data) == echo.SIZE and data[0] == echo.VERSION and data[1] in (echo.REQUEST, echo.CROSS, echo.HELLO):
         return "echo"
-    if trudp.is_question(data):
+    if trudp.sequence_of(data):
         return "trudp"
     if media.is_opaque(data):
         return "opaque"

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from emulator.catalog.model import Catalog, Journey, Path
 from emulator.judge.flow import Flow
-from emulator.judge.journey import DeadPath, JourneyRecord, StepRecord, concluded
+from emulator.judge.journey import DeadPath, JourneyRecord, StepRecord, concluded, settled
 from emulator.judge.verdicts import Verdict
 from emulator.probe.journeys import dead_needs
 
@@ -24,7 +24,8 @@ def travelled(
         made += own
         records[journey.id] = concluded(journey.id, steps, 0.0)
     known = {flow.id: Verdict(flow.id, "blocked.rst" if flow.id in failing else "pass", "confirmed") for flow in made}
-    return (*planned, *made), {**verdicts, **known}, records
+    verdicts = {**verdicts, **known}
+    return (*planned, *made), verdicts, {name: settled(record, verdicts) for name, record in records.items()}
 
 
 def _journey(

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import pytest
 from journeys_made import travelled
+from msgspec.structs import replace
 
 from emulator.catalog import load
 from emulator.judge.flow import Flow
+from emulator.judge.journey import DeadPath
 from emulator.judge.outcome import Outcome, evaluate
 from emulator.judge.verdicts import Verdict
 from emulator.probe.plan import plan
@@ -30,8 +33,8 @@ def outcomes(
     for flow in flows:
         name = "unknown" if undecided(flow) else "blocked.drop.outbound" if stopped(flow) else "pass"
         verdicts[flow.id] = Verdict(flow.id, name, "confirmed")
-    flows, verdicts, _ = travelled(CATALOG, flows, verdicts, failing=failing)
-    return {outcome.feature: outcome for outcome in evaluate(CATALOG, flows, verdicts)}
+    flows, verdicts, records = travelled(CATALOG, flows, verdicts, failing=failing)
+    return {outcome.feature: outcome for outcome in evaluate(CATALOG, flows, verdicts, tuple(records.values()))}
 
 
 def rows(*names: str) -> Picks:
@@ -197,12 +200,72 @@ STEPS: list[tuple[str, frozenset[str], str]] = [
     ("sign-in", frozenset({"session/file/msnp", "session/leave-message/oim-store"}), "works"),
     ("sign-in", frozenset({"legacy-session/sign-in/msnp"}), "works"),
     ("games", frozenset({"session/sign-in/msnp"}), "works"),
+    ("games", frozenset({"game/directory/appdirectory"}), "broken (no directory)"),
+    ("games", frozenset({"game/sign-in/msnp"}), "degraded (gateway)"),
+    ("games", frozenset({"game/invite/msnp"}), "broken (no session)"),
+    ("games", frozenset({"game/moves/msnp"}), "broken (no session)"),
+    ("games", frozenset({"game/direct/p2p-direct"}), "degraded (UDP)"),
+    ("games", frozenset({"game/direct/p2p-direct", "game/direct/trudp"}), "degraded (switchboard only)"),
+    ("sharing-folders", frozenset({"folder/certificate/rst"}), "broken (no certificate)"),
+    ("sharing-folders", frozenset({"folder/sign-in/msnp"}), "degraded (gateway)"),
+    ("sharing-folders", frozenset({"folder/ask/msnp"}), "broken (no signalling)"),
+    ("sharing-folders", frozenset({"folder/open/msnp"}), "broken (no signalling)"),
+    ("sharing-folders", frozenset({"folder/list/p2p-direct"}), "degraded (UDP)"),
+    ("sharing-folders", frozenset({"folder/list/p2p-direct", "folder/list/trudp"}), "degraded (switchboard)"),
+    (
+        "sharing-folders",
+        frozenset({"folder/list/p2p-direct", "folder/list/trudp", "folder/list/msnp"}),
+        "broken (no path for the data)",
+    ),
+    ("file-transfer", frozenset({"session/direct-file/p2p-direct"}), "degraded (UDP)"),
 ]
 
 
 @pytest.mark.parametrize(("feature", "failing", "expected"), STEPS, ids=[f"{f}-{w}" for f, _, w in STEPS])
 def test_a_step_that_fails_has_the_last_word(feature: str, failing: frozenset[str], expected: str) -> None:
     assert words(outcomes(lambda flow: False, failing=failing), feature) == expected
+
+
+class TestWithoutFlows:
+    """Steps that made no flow of their own: what the journey tells of them decides."""
+
+    @staticmethod
+    def judged(journey: str, **changes: Any) -> dict[str, Outcome]:
+        """Everything passes, but a step of a journey made no flow and is recorded so."""
+        flows = tuple(FLOWS)
+        verdicts = {flow.id: Verdict(flow.id, "pass", "confirmed") for flow in flows}
+        flows, verdicts, records = travelled(CATALOG, flows, verdicts)
+        step = changes.pop("step")
+        found = records[journey]
+        steps = tuple(replace(one, **changes) if one.id == step else one for one in found.steps)
+        records[journey] = replace(found, steps=steps)
+        flows = tuple(flow for flow in flows if not flow.id.startswith(f"{journey}/{step}/"))
+        evaluated = evaluate(CATALOG, flows, verdicts, tuple(records.values()))
+        return {outcome.feature: outcome for outcome in evaluated}
+
+    def test_a_file_that_went_over_the_switchboard_after_all_did_not_go_directly(self) -> None:
+        assert words(self.judged("session", step="direct-file"), "file-transfer") == "degraded (UDP)"
+
+    def test_a_step_with_nobody_to_go_with_leaves_the_answer_open(self) -> None:
+        found = self.judged("game", step="direct", state="not-run")
+        assert found["games"].outcome == "not-tested"
+
+    def test_a_path_that_only_the_other_direction_passes_is_decided_by_flows(self) -> None:
+        dead = (DeadPath("", "games-tcp-1025-65535/p2p-direct@1025", "blocked.drop.outbound"),)
+        assert words(self.judged("game", step="direct", state="failed", dead=dead), "games") == "works"
+
+    def test_a_path_left_out_for_what_nobody_knows_is_open(self) -> None:
+        dead = (DeadPath("", "games-tcp-1025-65535/p2p-direct@1025", "unknown"),)
+        assert self.judged("game", step="direct", state="failed", dead=dead)["games"].outcome == "not-tested"
+
+    def test_without_a_record_nothing_is_claimed(self) -> None:
+        flows = tuple(FLOWS)
+        verdicts = {flow.id: Verdict(flow.id, "pass", "confirmed") for flow in flows}
+        flows, verdicts, records = travelled(CATALOG, flows, verdicts)
+        flows = tuple(flow for flow in flows if flow.row != "game")
+        known = tuple(record for name, record in records.items() if name != "game")
+        found = {outcome.feature: outcome for outcome in evaluate(CATALOG, flows, verdicts, known)}
+        assert found["games"].outcome == "not-tested"
 
 
 def test_every_label_of_the_catalog_is_reached() -> None:
@@ -257,10 +320,11 @@ class TestSession:
         others = [words(found, feature) for feature in found if feature not in ("sign-in", "network-detection")]
         assert others == ["broken (cannot sign in)"] * 10
 
-    def test_a_degraded_sign_in_is_not_inherited(self) -> None:
+    def test_a_degraded_sign_in_is_inherited_only_where_the_path_itself_uses_1863(self) -> None:
         found = outcomes(rows("msnp"))
-        assert words(found, "sign-in") == "degraded (gateway)"
-        assert {words(found, feature) for feature in found if feature != "sign-in"} == {"works"}
+        degraded = {feature for feature in found if words(found, feature) == "degraded (gateway)"}
+        assert degraded == {"sign-in", "sharing-folders", "games"}
+        assert {words(found, feature) for feature in found if feature not in degraded} == {"works"}
 
     def test_an_undecided_sign_in_leaves_all_open(self) -> None:
         found = outcomes(rows("login-http"), undecided=rows("login-https"))

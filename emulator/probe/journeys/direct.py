@@ -10,14 +10,17 @@ from collections.abc import Callable
 from twisted.internet.defer import Deferred
 
 from emulator.client import direct_sockets
+from emulator.client.direct_bridge import Limits
 from emulator.client.direct_sockets import PeerLink, SocketListening
 from emulator.client.direct_ways import Accept, PeerStream, Standing
 from emulator.client.network import Data, Ended, StreamEnded, Unexpected
 from emulator.judge.flow import Flow
 from emulator.judge.observation import Observation
+from emulator.net.route import source_for
 from emulator.net.tally import Tally
 from emulator.probe.journeys.legs import Leg, LinkStream
 from emulator.probe.journeys.travel import Travel
+from emulator.probe.place import Place
 from emulator.probe.recorder import Recorder
 from emulator.wire import p2p
 from emulator.wire.receipt import Endpoint
@@ -67,6 +70,16 @@ class JourneyWays:
         return DirectStream(leg, self._travel)
 
 
+def journey_ways(travel: Travel, seen: str) -> JourneyWays:
+    """The ways of a person whom the service sees at `seen`."""
+    return JourneyWays(travel, source_for(travel.place.join.address(PEER)), seen)
+
+
+def limits_of(place: Place) -> Limits:
+    """How long a journey waits for a connection that does not come up."""
+    return Limits(whole=1.5 * place.timeout, dial=place.timeout, handshake=place.timeout)
+
+
 class DirectStream(LinkStream):
     """A leg as a stream to a peer."""
 
@@ -83,7 +96,7 @@ class DirectStream(LinkStream):
         super().send(bytes(data))
 
     def room(self) -> None:
-        """Files of a journey are small."""
+        """What a journey sends is small."""
 
     def abandon(self, problem: Exception) -> None:
         self._leg.end(problem)

@@ -5,6 +5,10 @@ Not the order of steps: that is each journey's.
 
 from __future__ import annotations
 
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
 from emulator.catalog.model import Path
 from emulator.client.account import Credentials, Tickets
 from emulator.client.account import tickets as fetch_tickets
@@ -13,13 +17,18 @@ from emulator.client.book import Contacts
 from emulator.client.gateway import GatewayStream
 from emulator.client.messenger import Messenger
 from emulator.client.network import Stream, Unexpected
+from emulator.client.transfer import Transfers
 from emulator.probe.journeys.outside import TravelNetwork
-from emulator.probe.journeys.travel import Travel
+from emulator.probe.journeys.travel import Pointless, Travel
+from emulator.probe.web import DIALOGUES
+from emulator.probe.web.context import WebContext
 from emulator.wire import tags
 from emulator.wire.msnp.switchboard import CONTACT
+from emulator.wire.slp import Slp
 
 POLL = 0.1  # seconds between two polls of the gateway: a journey has no time to lose
 ECHO = "echo@"  # contacts whose address begins so repeat what they are told
+NOBODY = (208, 217)  # CAL and UUN: no such account, not online
 HELLO = "Olá! ☺ Is anybody there?"
 
 
@@ -28,7 +37,9 @@ class Person:
 
     def __init__(self, travel: Travel, tag: bytes) -> None:
         self._travel = travel
+        self._tag = tag
         self.network: TravelNetwork = travel.network(tag)
+        self.seen = ""  # the address from which the service sees this client, once it is signed in
         self.credentials = Credentials(tags.account(tag), travel.place.entropy(6).hex())
 
     @property
@@ -36,9 +47,41 @@ class Person:
         """The account."""
         return self.credentials.address
 
-    async def tickets(self, *, secure: bool) -> Tickets:
-        """Tickets for every site, or Unexpected."""
-        return await fetch_tickets(self.network, self.credentials, secure=secure)
+    async def tickets(self, *, secure: bool, request: bytes = b"") -> Tickets:
+        """Tickets for every site, and a certificate for a `request` (DER); or Unexpected."""
+        return await fetch_tickets(self.network, self.credentials, secure=secure, request=request)
+
+    async def dialogue(self, path: Path) -> dict[str, Any]:
+        """What a flow of the path's exchange asks of its web service; the facts that it found."""
+        exchange, place = self._travel.exchange(path), self._travel.place
+        context = WebContext(
+            tag=self._tag,
+            host=exchange.host,
+            port=self._travel.port(path),
+            secure=exchange.tls,
+            now=place.now,
+            entropy=place.entropy,
+            root_pem=place.root_pem,
+        )
+        web = await self.network.web(exchange.host, secure=exchange.tls)
+        try:
+            steps = DIALOGUES[path.speaks](context)
+            request = next(steps)
+            while True:
+                request = steps.send(await web.ask(request))
+        except StopIteration as stop:
+            return dict(stop.value)
+        finally:
+            web.close()
+
+    async def sign_in(self, path: Path, tickets: Tickets) -> tuple[Messenger, str]:
+        """Signed in, not yet present; and how that went, in words."""
+        stream = await self.stream(path, "NS", "messenger.hotmail.com")
+        messenger = Messenger(self.network, stream, self.credentials)
+        signed = await messenger.sign_in(tickets)
+        self.seen = signed.client_ip
+        port = f":{signed.client_port}" if signed.client_port else ""
+        return messenger, f"MSNP{signed.dialect}, seen from {signed.client_ip}{port}"
 
     async def stream(self, path: Path, server: str, address: str) -> Stream:
         """A stream to a notification server ("NS") or switchboard ("SB"): direct, or a session of the gateway.
@@ -72,6 +115,33 @@ def somebody(contacts: tuple[str, ...]) -> str:
 def reachable(contacts: Contacts) -> tuple[str, ...]:
     """Addresses of the contacts with whom one can talk."""
     return tuple(person.address for person in contacts.people if person.messenger and "@" in person.address)
+
+
+def nobody(problem: Unexpected, contact: str) -> Exception:
+    """Pointless, when the server says that there is no such contact (nothing is broken then); else the problem."""
+    if problem.number in NOBODY:
+        return Pointless(f"{contact} is not there: the emulator's cast has no such contact")
+    return problem
+
+
+async def call(board: Board, contact: str) -> None:
+    """Call a contact of the emulator's cast. Raises Pointless when it has none of that name."""
+    try:
+        await board.call(contact)
+    except Unexpected as problem:
+        raise nobody(problem, contact) from problem
+
+
+def invited(transfers: Transfers) -> Deferred[Slp]:
+    """The next invitation to something that is neither file nor picture; those after it are declined."""
+    waiting: Deferred[Slp] = Deferred()
+
+    def came(invitation: Slp) -> None:
+        transfers.on_invited = transfers.calls.decline
+        waiting.callback(invitation)
+
+    transfers.on_invited = came
+    return waiting
 
 
 async def talk(board: Board, to: str) -> str:

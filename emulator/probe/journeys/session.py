@@ -5,7 +5,6 @@ Source: protocols/msnp.md 2.4, http.md 2 to 15.
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from hashlib import sha1
 
 from msgspec.structs import replace
@@ -16,17 +15,12 @@ from emulator.client import offline
 from emulator.client.account import Tickets
 from emulator.client.board import Board
 from emulator.client.book import Book, Contacts, Membership
-from emulator.client.direct_bridge import Limits
 from emulator.client.messenger import Messenger
-from emulator.client.network import Unexpected, Web
+from emulator.client.network import Unexpected
 from emulator.client.transfer import Incoming, Received, Sent, Transfers
-from emulator.net.route import source_for
-from emulator.probe.journeys.direct import JourneyWays
+from emulator.probe.journeys.direct import journey_ways, limits_of
 from emulator.probe.journeys.person import Person, reachable, somebody, talk
 from emulator.probe.journeys.travel import Pointless, Travel
-from emulator.probe.web import DIALOGUES
-from emulator.probe.web.context import WebContext
-from emulator.wire import http
 
 FILES = "files@"  # contacts whose address begins so take files and send them
 FILE_SIZE = 20_000  # bytes: some chunks each way
@@ -68,28 +62,12 @@ class _Session:
         self._files: Board | None = None
         self._transfers: Transfers | None = None
         self._taker = ""
-        self._seen = ""  # the address from which the service sees this client
         self._membership: Membership | None = None
         self._contacts: Contacts | None = None
 
     async def config(self, path: Path) -> str:
-        exchange = self._journey.exchange(path)
-        place = self._journey.place
-        context = WebContext(
-            tag=self._journey.tag,
-            host=exchange.host,
-            port=self._journey.port(path),
-            secure=exchange.tls,
-            now=place.now,
-            entropy=place.entropy,
-            root_pem=place.root_pem,
-        )
-        web = await self._me.network.web(exchange.host, secure=exchange.tls)
-        try:
-            await _ask_all(web, DIALOGUES[path.speaks](context))
-        finally:
-            web.close()
-        return f"read from {exchange.host}"
+        await self._me.dialogue(path)
+        return f"read from {self._journey.exchange(path).host}"
 
     async def ticket(self, path: Path) -> str:
         self._tickets = await self._me.tickets(secure=self._journey.exchange(path).tls)
@@ -97,13 +75,8 @@ class _Session:
 
     async def sign_in(self, path: Path) -> str:
         assert self._tickets is not None
-        stream = await self._me.stream(path, "NS", "messenger.hotmail.com")
-        messenger = Messenger(self._me.network, stream, self._me.credentials)
-        signed = await messenger.sign_in(self._tickets)
-        self._messenger, self._seen = messenger, signed.client_ip
-        return f"MSNP{signed.dialect}, seen from {signed.client_ip}" + (
-            f":{signed.client_port}" if signed.client_port else ""
-        )
+        self._messenger, words = await self._me.sign_in(path, self._tickets)
+        return words
 
     async def lists(self, path: Path) -> str:
         assert self._tickets is not None
@@ -151,28 +124,32 @@ class _Session:
         board = self._files
         await board.call(taker)
         self._transfers, self._taker = Transfers(board, self._me.network), taker
-        await self._there(board, self._transfers, FILE_SIZE)
-        await self._back(board, self._transfers, FILE_SIZE)
-        return f"{FILE_SIZE} bytes there and back, the same SHA-1 at both ends"
+        sent = (await self._there(board, self._transfers, FILE_SIZE)).passage
+        received = (await self._back(board, self._transfers, FILE_SIZE)).passage
+        there, back = (
+            self._journey.carried(what, one, FILE_SIZE) for what, one in (("there", sent), ("back", received))
+        )
+        return f"{FILE_SIZE} bytes {there}; {back}; the same SHA-1 at both ends"
 
     async def direct_file(self, path: Path) -> str:
         """The same between the peers themselves: the contact listens for the one, this end for the other.
 
         Where no connection comes up the file goes over the switchboard, as clients do; the words tell which it was.
         """
-        board, transfers, place = self._files, self._transfers, self._journey.place
+        board, transfers = self._files, self._transfers
         if board is None or transfers is None or board.over is not None:
             raise Pointless("no conversation with a contact that takes files")
-        ways = JourneyWays(self._journey, source_for(place.join.address("peer")), self._seen)
-        limits = Limits(whole=1.5 * place.timeout, dial=place.timeout, handshake=place.timeout)
-        transfers.connect_directly(ways, limits)
+        ways = journey_ways(self._journey, self._me.seen)
+        transfers.connect_directly(ways, limits_of(self._journey.place))
         sent = (await self._there(board, transfers, DIRECT_SIZE)).passage
         listened = len(ways.places)
         received = (await self._back(board, transfers, DIRECT_SIZE)).passage
         if not received.direct and len(ways.places) > listened:
             received = replace(received, why=f"nobody came to port {ways.places[-1].port}")
-        there, back = (one.words(DIRECT_SIZE, me="this end", peer="the contact") for one in (sent, received))
-        return f"{DIRECT_SIZE} bytes there: {there}; back: {back}; the same SHA-1 at both ends"
+        there, back = (
+            self._journey.carried(what, one, DIRECT_SIZE) for what, one in (("there", sent), ("back", received))
+        )
+        return f"{DIRECT_SIZE} bytes {there}; {back}; the same SHA-1 at both ends"
 
     async def _there(self, board: Board, transfers: Transfers, size: int) -> Sent:
         data = self._me.network.entropy(size)
@@ -229,12 +206,3 @@ class _Session:
 def _tells(text: str, digest: str, what: str) -> None:
     if digest not in text:
         raise Unexpected(f"the file that was {what} has another SHA-1 at the other end: {text[:120]}")
-
-
-async def _ask_all(web: Web, dialogue: Generator[http.Request, http.Response, object]) -> None:
-    try:
-        request = next(dialogue)
-        while True:
-            request = dialogue.send(await web.ask(request))
-    except StopIteration:
-        return

@@ -13,9 +13,10 @@ from twisted.internet.defer import CancelledError, Deferred
 
 from emulator.catalog import Catalog
 from emulator.catalog.model import Exchange, Journey, JourneyStep, Path
+from emulator.client.direct_passage import Passage
 from emulator.client.network import ClientError, StreamEnded
 from emulator.judge.flow import Flow
-from emulator.judge.journey import DeadPath, JourneyRecord, StepRecord, concluded
+from emulator.judge.journey import Carried, DeadPath, JourneyRecord, StepRecord, concluded
 from emulator.judge.observation import Ending, Observation
 from emulator.net.link import LinkEnded
 from emulator.probe.journeys.legs import Leg, Passed
@@ -49,6 +50,7 @@ class Taken:
         self.aside: list[Passed] = []  # tried in vain; the step went on without them
         self.problem: Exception | None = None
         self.carrier: Passed | None = None
+        self.carried: list[Carried] = []
 
     @property
     def used(self) -> list[Passed]:
@@ -143,6 +145,23 @@ class Travel:
             raise StepFailed(name)
         return False
 
+    def carried(self, what: str, passage: Passage, size: int) -> str:
+        """Write down how the step under way had data carried; in words: `TCPv1, the contact listened, 9 bytes…`."""
+        assert self._now is not None
+        who = {True: "this end", False: "the contact"}
+        self._now.carried.append(
+            Carried(
+                what=what,
+                bridge=passage.bridge,
+                listened=who[passage.listened] if passage.direct else "",
+                bytes=size,
+                seconds=round(passage.seconds, 6),
+                rate=passage.rate(size),
+                why=passage.why,
+            )
+        )
+        return f"{what}: {passage.words(size, me=who[True], peer=who[False])}"
+
     def path(self, name: str) -> Path:
         """The path that a step took."""
         return self._paths[name]
@@ -225,6 +244,7 @@ class Travel:
             failed=tuple(flow.id for flow in in_vain),
             seconds=round(self.place.clock() - started, 6),
             optional=step.optional,
+            carried=tuple(taken.carried) if taken is not None else (),
         )
 
     def _flows(self, taken: Taken) -> list[Flow]:
@@ -232,7 +252,8 @@ class Travel:
         return self._named(taken, taken.used, 1)
 
     def _aside(self, taken: Taken) -> list[Flow]:
-        return self._named(taken, taken.aside, len(taken.used) + 1)
+        """Attempts that the step went on without: shown, and no outcome rests on them."""
+        return [replace(flow, decides=False) for flow in self._named(taken, taken.aside, len(taken.used) + 1)]
 
     def _named(self, taken: Taken, legs: list[Passed], first: int) -> list[Flow]:
         name = f"{self._journey.id}/{taken.step.id}/{taken.path.speaks}"

@@ -21,7 +21,7 @@ def dialogue(context: WebContext) -> Steps:
     response = yield _call(context, "GetAppEntry", wire.entry_request(wire.ENTRY))
     found = wire.read(checks.reply(response, "GetAppEntryResponse"), "GetAppEntry")
     checks.that(found == [wire.fields()], "the entry by its id is another one", response)
-    return {"entries": len(listed)}
+    return {"entries": len(listed), "id": found[0]["EntryID"], "name": found[0]["Name"]}
 
 
 def _call(context: WebContext, operation: str, body: bytes) -> Request:
