@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from msgspec.structs import replace
 from twisted.internet.defer import Deferred
 
 from emulator.client import direct_sockets
 from emulator.client.direct_bridge import Limits
+from emulator.client.direct_passage import Passage
 from emulator.client.direct_sockets import PeerLink, SocketListening
 from emulator.client.direct_ways import Accept, PeerStream, Standing
 from emulator.client.network import Data, Ended, StreamEnded, Unexpected
@@ -57,6 +59,12 @@ class JourneyWays:
         place = direct_sockets.listen(self._travel.place.reactor, self._local, came, ports, watch)
         self.places.append(place)
         return place
+
+    def explained(self, passage: Passage) -> Passage:
+        """Why what came from the contact went over the switchboard, where this end listened for it in vain."""
+        if passage.direct or passage.why or not self.places:
+            return passage
+        return replace(passage, why=f"nobody came to port {self.places[-1].port}")
 
     async def dial(self, peer: str, address: str, port: int, seconds: float) -> DirectStream:
         """To the contact, which is where the join file says: between here and there addresses may be translated."""

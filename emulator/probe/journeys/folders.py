@@ -89,8 +89,9 @@ class _Sharer:
         if path.speaks == "msnp":
             _, folder = await self._session(path)
             found = await self._compared(folder)
-            return f"{self._words('lists', found)}; the same at both ends"
-        self._transfers.connect_directly(journey_ways(self._journey, self._me.seen), limits_of(self._journey.place))
+            return f"{self._journey.carried('lists', found.passage, found.size)}; the same at both ends"
+        ways = journey_ways(self._journey, self._me.seen)
+        self._transfers.connect_directly(ways, limits_of(self._journey.place))
         why = ""
         try:
             await self._folder.channel.connect()
@@ -101,7 +102,9 @@ class _Sharer:
         back = await self._asked()
         if not (there.passage.direct or back.passage.direct):
             raise NoWay(f"no direct connection came up: {why}")
-        return f"lists {self._words('there', there)}; {self._words('back', back)}; the same at both ends"
+        forth = self._journey.carried("there", there.passage, there.size)
+        again = self._journey.carried("back", ways.explained(back.passage), back.size)
+        return f"lists {forth}; {again}; the same at both ends"
 
     async def _session(self, path: Path) -> tuple[Transfers, Folder]:
         board, _ = await self._me.board(self._messenger, path)
@@ -134,9 +137,6 @@ class _Sharer:
         listed = shared_folder.write_list(self._files)
         passage = await DatagramLeg(self._journey, path, (listed,)).send()
         return f"{self._journey.carried('list', passage, len(listed))}, acknowledged"
-
-    def _words(self, what: str, found: Compared) -> str:
-        return self._journey.carried(what, found.passage, found.size)
 
     async def sign_out(self, path: Path) -> str:
         for board in self._boards:

@@ -79,7 +79,8 @@ class _Player:
     async def direct(self, path: Path) -> str:
         if path.speaks == "trudp":
             return await self._datagrams(path)
-        self._transfers.connect_directly(journey_ways(self._journey, self._me.seen), limits_of(self._journey.place))
+        ways = journey_ways(self._journey, self._me.seen)
+        self._transfers.connect_directly(ways, limits_of(self._journey.place))
         why = ""
         try:
             await self._game.channel.connect()
@@ -90,10 +91,9 @@ class _Player:
         back = await self._invited()
         if not (there.passage.direct or back.passage.direct):
             raise NoWay(f"no direct connection came up, the game went on over the switchboard: {why}")
-        words = "; ".join(
-            self._journey.carried(what, one.passage, one.size) for what, one in (("there", there), ("back", back))
-        )
-        return f"{there.moves + back.moves} moves {words}; the same at both ends"
+        forth = self._journey.carried("there", there.passage, there.size)
+        again = self._journey.carried("back", ways.explained(back.passage), back.size)
+        return f"{there.moves + back.moves} moves {forth}; {again}; the same at both ends"
 
     async def _invited(self) -> Round:
         """A round of the contact's: it invites, asks for the direct connection, and ends the session."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from hashlib import sha1
 
-from msgspec.structs import replace
 from twisted.internet.defer import Deferred
 
 from emulator.catalog.model import Path
@@ -142,10 +141,7 @@ class _Session:
         ways = journey_ways(self._journey, self._me.seen)
         transfers.connect_directly(ways, limits_of(self._journey.place))
         sent = (await self._there(board, transfers, DIRECT_SIZE)).passage
-        listened = len(ways.places)
-        received = (await self._back(board, transfers, DIRECT_SIZE)).passage
-        if not received.direct and len(ways.places) > listened:
-            received = replace(received, why=f"nobody came to port {ways.places[-1].port}")
+        received = ways.explained((await self._back(board, transfers, DIRECT_SIZE)).passage)
         there, back = (
             self._journey.carried(what, one, DIRECT_SIZE) for what, one in (("there", sent), ("back", received))
         )
