@@ -53,7 +53,7 @@ class Calls:
         self._peers = peers
         self._me = me
         self._entropy = entropy
-        self._answers: dict[tuple[str, str], Deferred[Slp]] = {}
+        self._answers: dict[tuple[str, str], tuple[str, Deferred[Slp]]] = {}
         self.bridge: Bridge = NoBridge()
         self.invited: Invited = lambda invitation: None
         self.ended: Callable[[Slp], None] = lambda bye: None
@@ -107,7 +107,7 @@ class Calls:
     async def _asked(self, to: str, request: Slp) -> Slp:
         key = (request.call_id.upper(), request.branch.upper())
         answered: Deferred[Slp] = Deferred()
-        self._answers[key] = answered
+        self._answers[key] = (to.lower(), answered)
         try:
             await self._peers.send(to, slp.encode(request))
             return await answered
@@ -146,7 +146,7 @@ class Calls:
         if message.is_answer:
             waiting = self._answers.pop((message.call_id.upper(), message.branch.upper()), None)
             if waiting is not None:
-                waiting.callback(message)
+                waiting[1].callback(message)
         elif message.start == "BYE":
             self.ended(message)
         elif message.start == "INVITE" and message.content_type == slp.SESSION_REQUEST:
@@ -157,8 +157,14 @@ class Calls:
     def end(self, error: ClientError) -> None:
         """The board is over."""
         answers, self._answers = self._answers, {}
-        for waiting in answers.values():
+        for _, waiting in answers.values():
             waiting.errback(error)
+
+    def left(self, peer: str, error: ClientError) -> None:
+        """Somebody left the board: what they were asked stays unanswered."""
+        for key, (to, waiting) in tuple(self._answers.items()):
+            if to == peer.lower() and self._answers.pop(key, None) is not None:
+                waiting.errback(error)
 
     def _reply(self, message: Slp) -> None:
         self._peers.tell(message.to.partition(";")[0], slp.encode(message))

@@ -145,7 +145,7 @@ class Peers:
         self._me = board.me.partition(";")[0].lower()
         self._sink = sink
         self._incoming: OrderedDict[tuple[str, int], Incoming] = OrderedDict()
-        self._acks: dict[tuple[int, int], tuple[Deferred[None], Carrier]] = {}
+        self._acks: dict[tuple[int, int], tuple[Deferred[None], Carrier, str]] = {}
         self._identifier = 0
         self._over: ClientError | None = None
         self.carrier: Carrier = SwitchboardCarrier(board)
@@ -172,7 +172,7 @@ class Peers:
         identifier, unique = self._next(), int.from_bytes(self._network.entropy(4), "little")
         key = (identifier, unique)
         acknowledged: Deferred[None] = Deferred()
-        self._acks[key] = (acknowledged, carrier)
+        self._acks[key] = (acknowledged, carrier, to.lower())
         try:
             await carrier.pour(to, payload, session=session, identifier=identifier, flags=flags, ack_id=unique, app=app)
             await acknowledged
@@ -190,14 +190,21 @@ class Peers:
         """The board is over: whoever waits for an acknowledgement fails."""
         self._over = error
         acks, self._acks = self._acks, {}
-        for waiting, _ in acks.values():
+        for waiting, _, _ in acks.values():
             waiting.errback(error)
         self._incoming.clear()
 
     def lost(self, carrier: Carrier, error: ClientError) -> None:
         """A carrier is over: what went by it is not acknowledged any more."""
-        for key, (waiting, by) in tuple(self._acks.items()):
-            if by is carrier and self._acks.pop(key, None) is not None:
+        self._fail(error, lambda by, to: by is carrier)
+
+    def left(self, peer: str, error: ClientError) -> None:
+        """Somebody left the board: what went to them by it is not acknowledged any more."""
+        self._fail(error, lambda by, to: by is self.carrier and to == peer.lower())
+
+    def _fail(self, error: ClientError, concerned: Callable[[Carrier, str], bool]) -> None:
+        for key, (waiting, by, to) in tuple(self._acks.items()):
+            if concerned(by, to) and self._acks.pop(key, None) is not None:
                 waiting.errback(error)
 
     def _next(self) -> int:

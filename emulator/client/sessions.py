@@ -212,14 +212,15 @@ class Sessions:
 
     def _left(self, peer: str) -> None:
         """Somebody left the conversation: what went through it goes no further; direct connections live on."""
+        error = StreamEnded(f"{peer} left the conversation")
         for number, session in tuple(self._sessions.items()):
-            with_it = (
-                session.call is not None and self._calls.peer(session.call).partition(";")[0].lower() == peer.lower()
-            )
-            if with_it and session.direct is None:
+            other = "" if session.call is None else self._calls.peer(session.call).partition(";")[0]
+            if other.lower() == peer.lower() and session.direct is None:
                 del self._sessions[number]
                 self._part(session)
-                session.stop(StreamEnded(f"{peer} left the conversation"))
+                session.stop(error)
+        self._peers.left(peer, error)
+        self._calls.left(peer, error)
 
     def _open(self, number: int, session: Session) -> None:
         self._sessions[number] = session

@@ -56,15 +56,18 @@ def serve_arguments(hosts: Path, join: Path, certs: Path | None, seed: str, samp
 
 
 def start_serve(
-    lab: Boxes, catalog: Catalog, options: Options, certs: Path | None
+    lab: Boxes, catalog: Catalog, options: Options, certs: Path | None, more: tuple[str, ...] = ()
 ) -> tuple[Path, subprocess.Popen[bytes]]:
-    """Start the emulator outside; returns its join file once it is ready. Raises LabError when it does not start."""
+    """Start the emulator outside; returns its join file once it is ready. Raises LabError when it does not start.
+
+    `more`: further options of `serve`.
+    """
     hosts, join, log = (lab.directory / name for name in ("hosts.toml", "join.toml", "serve.log"))
     hosts.write_text(addresses_file(catalog))
     with log.open("wb") as output:
         process = lab.spawn(
             "outside",
-            serve_command(serve_arguments(hosts, join, certs, options.seed, options.samples)),
+            serve_command([*serve_arguments(hosts, join, certs, options.seed, options.samples), *more]),
             stdout=output,
             stderr=output,
         )

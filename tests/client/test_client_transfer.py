@@ -107,6 +107,28 @@ def test_files_go_both_ways_at_once(town):
     assert one.sessions_ended + other.sessions_ended == 2  # each sender closed its session
 
 
+@pytest.mark.parametrize("accepts", [True, False])
+def test_who_leaves_in_the_middle_of_a_file_is_noticed_at_once(town, accepts):
+    one, other, _, bobs_board = pair(town)
+    problems, unheard = [], []
+
+    def taken(incoming):
+        if accepts:
+            incoming.accept().addErrback(lambda failure: problems.append(failure.value))
+        bobs_board.on_peer = unheard.append  # bob's program hangs: what comes is not acknowledged any more
+
+    other.on_file = taken
+    sending = Deferred.fromCoroutine(one.send_file(BOB, "x.bin", content(300_000)))
+    sending.addErrback(lambda failure: problems.append(failure.value))
+    town.turn()
+    assert problems == []
+    town.run(bobs_board.leave())
+    town.turn(0.1)
+    assert {type(one) for one in problems} == {StreamEnded}
+    assert problems[-1].detail == f"{BOB} left the conversation"
+    assert len(problems) == 1 + accepts, "whoever waits at either end is told"
+
+
 def test_a_picture_is_fetched_and_checked(town):
     one, other, *_ = pair(town)
     data = content(5000)

@@ -141,24 +141,6 @@ def test_a_wrong_nonce_opens_no_direct_connection(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize(
-    ("bridges", "listening", "chosen"),
-    [
-        ("TRUDPv1 TCPv1", "true", "TCPv1"),
-        ("TRUDPv1 TCPv1 SBBridge TURNv1", "true", "TCPv1"),
-        ("TRUDPv1", "false", "TCPv1"),
-    ],
-)
-def test_trudp_is_refused_by_choosing_tcp(bridges: str, listening: str) -> None:
-    table = Table()
-    game = table.invite()
-    call = game.channel._session.call
-    assert call is not None
-    asked = slp.bridge_request(slp.BridgeRequest(bridges=tuple(bridges.split())), call.field("SessionID"))
-    answer = table.town.run(table.mine.calls.negotiate(call, slp.BRIDGE_REQUEST, asked))
-    assert (answer.status, answer.field("Bridge"), answer.field("Listening")) == (200, "TCPv1", listening)
-
-
-@pytest.mark.parametrize(
     ("guid", "context"),
     [
         ("{E073B06B-636E-45B7-ACA4-6D4B5978C93C}", activity.context(GAME)),  # a wink

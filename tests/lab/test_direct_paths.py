@@ -1,4 +1,5 @@
-"""A file between peers through real firewalls: each end listens once, and what does not get through is carried on."""
+"""Files, games and folders between peers through real firewalls: each end listens once, and what does not get through
+is carried on by what is left."""
 
 from __future__ import annotations
 
@@ -43,6 +44,24 @@ table ip nat {
 INWARD = 'iifname "outside" oifname "inside" tcp dport 32768-60999 ct state new drop\n'
 OUTWARD = 'iifname "inside" oifname "outside" tcp dport 32768-60999 ct state new drop\n'
 RANGE = 'iifname "inside" oifname "outside" tcp dport { 1025-1862, 1864-65535 } ct state new drop\n'
+# the survey's own question is 100 bytes long with its headers; what a game or a folder says is longer
+LONG_DATAGRAMS = 'iifname "inside" oifname "outside" udp dport 1025 ip length > 104 drop\n'
+CAST = """
+format = 1
+
+[[account]]
+address = "echo@example.com"
+name = "Echo"
+resident = true
+
+[[account]]
+address = "contact@hotmail.com"
+name = "Whom flows call"
+resident = true
+
+[newcomers]
+contacts = ["echo@example.com", "contact@hotmail.com"]
+"""
 THERE, BACK = r"200000 bytes there: {}", r"; back: {}; the same SHA-1 at both ends$"
 RATE = r", \d+ bytes per second"
 Through = Callable[[str], PassRecord]
@@ -59,22 +78,39 @@ def through(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Through]:
         join, _ = start_serve(lab, catalog, options, place / "certs")
         runner = LabRunner(lab, join, options)
 
+        known: dict[str, PassRecord] = {}
+
         def run(rules: str) -> PassRecord:
-            (place / "direct.nft").write_text(rules)
-            scenario = load_scenario(str(file), catalog, cwd=place)
-            return runner.run(file, scenario, scenario.passes[0], lambda done, total: None)
+            """A pass costs seconds: several tests look at the same one."""
+            if rules not in known:
+                (place / "direct.nft").write_text(rules)
+                scenario = load_scenario(str(file), catalog, cwd=place)
+                known[rules] = runner.run(file, scenario, scenario.passes[0], lambda done, total: None)
+            return known[rules]
 
         yield run
 
 
-def step(record: PassRecord) -> StepRecord:
-    session = next(one for one in record.journeys if one.id == "session")
-    assert session.state == "done", session.words
-    return next(one for one in session.steps if one.id == "direct-file")
+def step(record: PassRecord, journey: str = "session", name: str = "direct-file") -> StepRecord:
+    whole = next(one for one in record.journeys if one.id == journey)
+    assert whole.state == "done", whole.words
+    return next(one for one in whole.steps if one.id == name)
 
 
-def judged(record: PassRecord) -> list[Judged]:
-    return [one for one in record.judged if one.flow.id.startswith("session/direct-file/")]
+def judged(record: PassRecord, step: str = "session/direct-file") -> list[Judged]:
+    return [one for one in record.judged if one.flow.id.startswith(f"{step}/")]
+
+
+def outcomes(record: PassRecord) -> dict[str, tuple[str, bool]]:
+    return {
+        one.feature: (one.words, one.emulated)
+        for one in record.outcomes
+        if one.feature in ("file-transfer", "games", "sharing-folders")
+    }
+
+
+def bridges(found: StepRecord) -> list[tuple[str, str, str]]:
+    return [(one.what, one.bridge, one.listened) for one in found.carried]
 
 
 def said(record: PassRecord, there: str, back: str) -> None:
@@ -136,3 +172,118 @@ def test_behind_a_nat_the_contact_listens_both_times(through: Through) -> None:
     record = through(FORWARD.format("") + TRANSLATED)
     said(record, "TCPv1, the contact listened" + RATE, "TCPv1, the contact listened" + RATE)
     assert [(one.flow.direction, one.verdict.verdict) for one in judged(record)] == [("outward", "pass")] * 2
+
+
+PEERS = [("game", "direct"), ("folder", "list")]
+
+
+@pytest.mark.parametrize(("journey", "name"), PEERS)
+def test_games_and_folders_go_directly_with_the_same_bytes_at_both_ends(
+    through: Through, journey: str, name: str
+) -> None:
+    record = through(FORWARD.format(""))
+    found = step(record, journey, name)
+    assert (found.state, found.by) == ("done", "")
+    assert bridges(found) == [("there", "TCPv1", "the contact"), ("back", "TCPv1", "this end")]
+    assert found.words.endswith("; the same at both ends")
+    assert all(one.bytes > 100 and one.rate == pytest.approx(one.bytes / one.seconds, 0.01) for one in found.carried)
+    flows = judged(record, f"{journey}/{name}")
+    assert [(one.flow.direction, one.verdict.verdict, one.verdict.certainty, one.joined_by) for one in flows] == [
+        ("outward", "pass", "confirmed", "tag"),
+        ("inward", "pass", "confirmed", "tag"),
+    ]
+    receipts = {one.id: one for one in record.receipts}
+    for one in flows:
+        (receipt,) = (receipts[number] for number in one.receipts)
+        assert (receipt.received, receipt.sent) == (one.observation.sent, one.observation.received)
+    assert outcomes(record) == dict.fromkeys(("file-transfer", "games", "sharing-folders"), ("works", False))
+
+
+def test_everything_that_carries_data_says_by_which_bridge_and_how_fast(through: Through) -> None:
+    record = through(FORWARD.format(""))
+    found = {
+        (journey.id, one.id): [carried.bridge for carried in one.carried]
+        for journey in record.journeys
+        for one in journey.steps
+        if one.carried
+    }
+    assert found == {
+        ("session", "file"): ["SBBridge", "SBBridge"],
+        ("session", "direct-file"): ["TCPv1", "TCPv1"],
+        ("game", "moves"): ["SBBridge"],
+        ("game", "direct"): ["TCPv1", "TCPv1"],
+        ("folder", "list"): ["TCPv1", "TCPv1"],
+    }
+
+
+@pytest.mark.parametrize(("journey", "name"), PEERS)
+def test_where_one_direction_passes_that_one_is_enough(through: Through, journey: str, name: str) -> None:
+    record = through(FORWARD.format(INWARD))
+    found = step(record, journey, name)
+    assert bridges(found) == [("there", "TCPv1", "the contact"), ("back", "SBBridge", "")]
+    assert re.fullmatch(r"nobody came to port \d+", found.carried[1].why)
+    record = through(FORWARD.format(OUTWARD))
+    found = step(record, journey, name)
+    assert bridges(found) == [("there", "SBBridge", ""), ("back", "TCPv1", "this end")]
+    assert found.carried[0].why
+    assert set(outcomes(record).values()) == {("works", False)}
+
+
+@pytest.mark.parametrize(("journey", "name"), PEERS)
+def test_datagrams_of_our_own_form_stand_for_trudp_and_are_labelled(through: Through, journey: str, name: str) -> None:
+    record = through(FORWARD.format(INWARD + OUTWARD))
+    found = step(record, journey, name)
+    assert (found.state, found.by) == ("done", "UDP")
+    assert [one.bridge for one in found.carried] == ["datagrams (emulated)"]
+    (flow,) = judged(record, f"{journey}/{name}")[-1:]
+    assert (flow.flow.id, flow.flow.transport, flow.flow.emulated) == (f"{journey}/{name}/trudp", "udp", True)
+    assert (flow.verdict.verdict, flow.verdict.certainty) == ("pass", "confirmed")
+    assert len(flow.observation.exchanged) == (9 if journey == "game" else 1)
+    assert outcomes(record)["games" if journey == "game" else "sharing-folders"] == ("degraded (UDP)", True)
+
+
+def test_what_is_left_is_the_switchboard(through: Through) -> None:
+    record = through(FORWARD.format(INWARD + OUTWARD + LONG_DATAGRAMS))
+    assert step(record, "game", "direct").state == "failed"  # it went on over the switchboard, as before
+    assert step(record, "game", "moves").state == "done"
+    found = step(record, "folder", "list")
+    assert (found.state, found.by, bridges(found)) == ("done", "switchboard", [("lists", "SBBridge", "")])
+    assert found.flows == ("folder/list/msnp",)
+    assert outcomes(record) == {
+        "file-transfer": ("degraded (UDP)", True),
+        "games": ("degraded (switchboard only)", False),
+        "sharing-folders": ("degraded (switchboard)", False),
+    }
+
+
+def test_a_range_that_only_the_contact_passes_holds_by_its_flows(through: Through) -> None:
+    record = through(FORWARD.format(RANGE))
+    assert step(record, "game", "direct").dead[0].verdict == "blocked.drop.outbound"
+    assert {name: words for name, (words, _) in outcomes(record).items()} == {
+        "file-transfer": "works",
+        "games": "works",
+        "sharing-folders": "works",
+    }
+
+
+def test_a_cast_without_these_contacts_is_named_and_breaks_nothing(tmp_path: Path) -> None:
+    cast = tmp_path / "cast.toml"
+    cast.write_text(CAST)
+    file = tmp_path / "direct.toml"
+    file.write_text(SCENARIO)
+    (tmp_path / "direct.nft").write_text(FORWARD.format(""))
+    catalog = load()
+    options = Options(seed="0011", samples=0, timeout=0.6)
+    with Lab(catalog) as lab:
+        join, _ = start_serve(lab, catalog, options, tmp_path / "certs", more=("--cast", str(cast)))
+        scenario = load_scenario(str(file), catalog, cwd=tmp_path)
+        record = LabRunner(lab, join, options).run(file, scenario, scenario.passes[0], lambda done, total: None)
+    steps = {(journey.id, one.id): one for journey in record.journeys for one in journey.steps}
+    for key, contact in ((("game", "invite"), "games@"), (("folder", "ask"), "folders@")):
+        assert steps[key].state == "not-run"
+        assert steps[key].words == f"{contact}example.com is not there: the emulator's cast has no such contact"
+    assert steps["session", "direct-file"].words == "no conversation with a contact that takes files"
+    states = {one.id: one.state for one in record.journeys}
+    assert (states["session"], states["game"], states["folder"]) == ("done", "not-run", "not-run")
+    found = {one.feature: one.outcome for one in record.outcomes}
+    assert {found[name] for name in ("games", "sharing-folders", "file-transfer")} == {"not-tested"}

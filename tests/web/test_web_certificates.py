@@ -16,6 +16,7 @@ from web_place import PASSWORD, ask, scene, town
 
 from emulator.catalog import load
 from emulator.pki import Authority
+from emulator.pki.persons import Applicant
 from emulator.services.web.scene import Scene
 from emulator.wire import rst
 
@@ -107,3 +108,22 @@ def test_only_numbers_become_names(authority: Authority, tmp_path: Path) -> None
     for name in ("login.live.com", "", "alice@emu.test", "0" * 17):
         with pytest.raises(ValueError, match="CID"):
             authority.sign_request(request, name, time.time())
+
+
+def test_an_applicant_asks_as_openssl_reads_it_and_knows_its_own_certificate(
+    tmp_path: Path, authority: Authority, there: Scene
+) -> None:
+    applicant, now = Applicant(), time.time()
+    (tmp_path / "request.der").write_bytes(applicant.request)
+    shown = openssl("req", "-inform", "DER", "-in", str(tmp_path / "request.der"), "-noout", "-text", "-verify")
+    assert "Public-Key: (1024 bit)" in shown
+    assert "CN = MSIDCRL" in shown
+    der = certificate_in(ask_for(there, applicant.request))
+    assert applicant.subject(der, authority.root_pem, now) == there.world.account(ALICE).cid_hex
+    with pytest.raises(ValueError, match="another key"):
+        Applicant().subject(der, authority.root_pem, now)
+    with pytest.raises(ValueError, match="valid from"):
+        applicant.subject(der, authority.root_pem, now + 10 * 365 * 86_400)
+    other = Authority.create(tmp_path / "root", load(), now)
+    with pytest.raises(ValueError, match="another root"):
+        applicant.subject(der, other.root_pem, now)
