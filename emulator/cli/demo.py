@@ -48,8 +48,8 @@ def command(
     """Build inside, firewall and outside as network namespaces, run the scenarios, show what each firewall does.
 
     Without names it runs those that show the documented tables; the kinds of NAT (nat-full-cone, nat-symmetric and
-    others) run when they are named. Writes report.html, run.json and junit.xml. Needs Linux and root
-    (`messenger-lab doctor` says what is missing).
+    others) run when they are named. Writes report.html, run.json and junit.xml. Needs Linux, and without
+    root a kernel that lets users make user namespaces (`messenger-lab doctor` says what is missing).
     """
     with clear_errors():
         catalog = load()

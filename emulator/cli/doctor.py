@@ -15,11 +15,11 @@ from emulator.lab.requirements import check
 def command() -> None:
     """Check what the lab needs. Exit code 0 when all is there, 3 when something is missing."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("", "need", "without it", "remedy"):
+    for column in ("", "need", "how, or what its lack costs", "remedy"):
         table.add_column(column)
     needs = check()
     for need in needs:
         mark = "[green]ok[/]" if need.ok else "[bold red]missing[/]"
-        table.add_row(mark, need.name, "" if need.ok else need.costs, "" if need.ok else need.remedy)
+        table.add_row(mark, need.name, need.way if need.ok else need.costs, "" if need.ok else need.remedy)
     console.print(table)
     sys.exit(0 if all(need.ok for need in needs) else CANNOT_RUN)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -20,7 +19,7 @@ from emulator.lab import state
 from emulator.lab.addressing import LabError
 from emulator.lab.boxes import Boxes
 from emulator.lab.lab import Lab
-from emulator.lab.runtime import runtime_directory
+from emulator.lab.namespaces import acquire
 from emulator.report.progress import ProgressLine
 from emulator.runner.inlab import LabRunner, PassFailed, start_serve
 from emulator.runner.passes import Options
@@ -54,15 +53,19 @@ def run_in_lab(
     seed: str | None,
     timeout: float,
     certs: Path | None,
+    name: str | None = None,
 ) -> RunRecord:
-    """All passes of all scenarios, one after another. What was finished is reported, whatever happens."""
+    """All passes of all scenarios, one after another. What was finished is reported, whatever happens.
+
+    `name`: the lab to use; without one, that which is up under the usual name, else one for the occasion.
+    """
     options = Options(seed=seed or entropy(8).hex(), samples=8 if samples is None else samples, timeout=timeout)
     started = now()
     done: list[PassRecord] = []
     interrupted = False
     line = ProgressLine(stderr, "auto")
     try:
-        with _signals() as stop, _lab(catalog, options, certs) as (lab, join):
+        with _signals() as stop, _lab(catalog, options, certs, name) as (lab, join):
 
             def progress(flows: int, total: int) -> None:
                 stop.check()
@@ -100,13 +103,14 @@ def _say(record: PassRecord) -> None:
 
 
 @contextmanager
-def _lab(catalog: Catalog, options: Options, certs: Path | None) -> Iterator[tuple[Boxes, Path]]:
-    up = state.status() if sys.platform == "linux" else None
-    if up is not None:
-        stderr.print("[dim]using the lab that is up[/]")
-        with state.load_lab() as boxes:
-            yield boxes, runtime_directory(os.environ) / "lab-join.toml"
+def _lab(catalog: Catalog, options: Options, certs: Path | None, name: str | None) -> Iterator[tuple[Boxes, Path]]:
+    which = name or state.NAME
+    if name is not None or (sys.platform == "linux" and state.status(name=which) is not None):
+        with state.load_lab(name=which) as boxes:
+            stderr.print("[dim]using the lab that is up[/]")
+            yield boxes, state.join_file(which)
         return
+    acquire()
     with Lab(catalog) as lab:
         join, _ = start_serve(lab, catalog, options, certs)
         yield lab, join

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from emulator.lab import firewall, proxy
-from emulator.lab.addressing import MGMT_INSIDE, MGMT_OUTSIDE, Place
-from emulator.lab.network import forget_connections
+from emulator.lab import firewall, forget, namespaces, proxy
+from emulator.lab.addressing import MGMT_INSIDE, MGMT_OUTSIDE, LabError, Place
 from emulator.lab.process import Stream, end, start_in
 from emulator.lab.runtime import PrivateDirectory
 
@@ -71,6 +71,7 @@ class Boxes:
         argv: Sequence[str],
         *,
         user: str | None = None,
+        own_memory: bool = False,
         stdin: Stream = subprocess.DEVNULL,
         stdout: Stream = None,
         stderr: Stream = None,
@@ -79,10 +80,19 @@ class Boxes:
     ) -> subprocess.Popen[bytes]:
         """Start a program in a place, in a session of its own, as `user` (default: ours).
 
+        `own_memory`: with a /dev/shm of its own.
         It is ended by `close`, at the latest. Raises LabError: program or user missing, lab gone.
         """
         process = start_in(
-            self.pid(place), argv, user=user, stdin=stdin, stdout=stdout, stderr=stderr, env=env, cwd=cwd
+            self.pid(place),
+            argv,
+            user=user,
+            own_memory=own_memory,
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            env=env,
+            cwd=cwd,
         )
         self._started = [one for one in self._started if one.poll() is None]
         self._started.append(process)
@@ -110,7 +120,10 @@ class Boxes:
         """
         nft = firewall.program()
         firewall.load(path, lambda argv, data: self.run("firewall", [nft, *argv[1:]], NFT_LIMIT, data=data))
-        forget_connections(self.pid("firewall"))
+        # New rules must also judge what old rules had let in.
+        forgotten = self.run("firewall", [sys.executable, "-I", "-S", forget.__file__], NFT_LIMIT)
+        if forgotten.returncode != 0:
+            raise LabError(f"established connections are not forgotten: {forgotten.stderr.decode().strip()}")
 
     def start_proxy(self, configuration: Path, credentials: tuple[str, str] | None) -> proxy.Proxy:
         """Start squid on the firewall (`proxy_url`) with a scenario's file, in place of one that runs.
@@ -120,7 +133,12 @@ class Boxes:
         self.stop_proxy()
         self._proxies += 1
         self._proxy = proxy.start(
-            configuration, self.directory / f"proxy-{self._proxies}", credentials, self.addresses, self._spawn_squid
+            configuration,
+            self.directory / f"proxy-{self._proxies}",
+            credentials,
+            self.addresses,
+            self._give_to_squid,
+            self._spawn_squid,
         )
         return self._proxy
 
@@ -140,12 +158,16 @@ class Boxes:
             self._private.close()
             self._private = None
 
+    def _give_to_squid(self, paths: list[Path]) -> None:
+        namespaces.give(self.pid("firewall"), proxy.USER, paths)
+
     def _spawn_squid(self, argv: list[str], directory: Path) -> subprocess.Popen[bytes]:
         with (directory / "output.log").open("wb") as log:
             return self.spawn(
                 "firewall",
                 argv,
                 user=proxy.USER,
+                own_memory=True,  # two squids would meet in the machine's, and a killed one leaves its pieces there
                 stdout=log,
                 stderr=log,
                 env={"PATH": os.defpath},

@@ -23,6 +23,7 @@ import msgspec
 from emulator.catalog import load
 from emulator.lab.addressing import PLACES, LabError
 from emulator.lab.lab import Lab
+from emulator.lab.namespaces import acquire
 from emulator.lab.process import start_time
 from emulator.lab.state import FORMAT, UP_LIMIT, State, state_file
 
@@ -68,6 +69,7 @@ def _keep(runtime: Path, name: str, command: list[str], ready: Path | None, repo
         raise LabError(f"the lab {name!r} is being started by somebody else: wait, then look at its status.") from error
     if ready is not None:
         ready.unlink(missing_ok=True)
+    acquire()
     with Lab(load(), runtime=runtime) as lab:
         server = lab.spawn("outside", command)
         _await_ready(server, ready, runtime / f"{name}.log")

@@ -21,7 +21,8 @@ class Lab(Boxes):
     """Builds the lab; `close` (or leaving the `with`, or any death of this process) takes it away.
 
     The firewall forwards everything until `apply`. Build it in a thread that lives as long as the lab (the main
-    thread). `runtime`: where private files go, default `runtime_directory`. Raises LabError without root or Linux.
+    thread). `runtime`: where private files go, default `runtime_directory`. Who is not root calls
+    `namespaces.acquire` first. Raises LabError when the kernel refuses.
     """
 
     def __init__(self, catalog: Catalog, *, runtime: Path | None = None) -> None:

@@ -11,11 +11,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
-from pyroute2 import IPRoute, NFCTSocket
+from pyroute2 import IPRoute
 from pyroute2.netlink.exceptions import NetlinkError
 
 from emulator.lab.addressing import GATEWAYS, Interface, LabError, Link, Place
-from emulator.lab.process import enter_namespace
+from emulator.lab.namespaces import REMEDY, enter_network
 
 T = TypeVar("T")
 
@@ -40,11 +40,6 @@ def build(holders: Mapping[Place, int], cables: tuple[Link, ...]) -> None:
         _inside(holder, lambda place=place, mine=mine: _configure(place, mine))  # type: ignore[misc]
 
 
-def forget_connections(holder: int) -> None:
-    """Empty the connection table of a namespace, so that new rules also judge what old rules had let in."""
-    _inside(holder, _flush)
-
-
 def _inside(holder: int, work: Callable[[], T]) -> T:
     """Run `work` in a thread inside a namespace; its error comes back as LabError."""
     result: list[T] = []
@@ -52,7 +47,7 @@ def _inside(holder: int, work: Callable[[], T]) -> T:
 
     def run() -> None:
         try:
-            enter_namespace(holder)
+            enter_network(holder)
             result.append(work())
         except BaseException as error:  # handed to the caller below: a thread must not swallow it
             failure.append(error)
@@ -63,7 +58,7 @@ def _inside(holder: int, work: Callable[[], T]) -> T:
     if not failure:
         return result[0]
     if isinstance(failure[0], (OSError, NetlinkError)):
-        raise LabError(f"the lab's network cannot be built ({failure[0]}): run as root, on Linux.") from failure[0]
+        raise LabError(f"the lab's network cannot be built ({failure[0]}): {REMEDY}.") from failure[0]
     raise failure[0]
 
 
@@ -89,8 +84,3 @@ def _configure(place: Place, mine: list[Interface]) -> None:
             route.link("set", index=index, state="up")
         if place in GATEWAYS:
             route.route("add", dst="default", gateway=GATEWAYS[place])
-
-
-def _flush() -> None:
-    with NFCTSocket() as connections:
-        connections.flush()

@@ -6,36 +6,31 @@ lives as long as the lab: the main thread.
 
 from __future__ import annotations
 
-import ctypes
 import os
-import pwd
 import select
 import signal
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
 from emulator.lab.addressing import LabError
+from emulator.lab.namespaces import CLONE_NEWNET, REMEDY, Door, call
 
-CLONE_NEWNET = 0x40000000
 PR_SET_PDEATHSIG = 1
 
 Stream = int | IO[Any] | None
-
-# Loaded before any fork: between fork and exec only calls that are already resolved are safe.
-_LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 def hold() -> subprocess.Popen[bytes]:
     """Start a process that does nothing in a new network namespace: the namespace lives as long as it.
 
-    Raises LabError when the kernel refuses (no root, or no namespaces).
+    Raises LabError when the kernel refuses (see `namespaces.acquire`).
     """
     try:
-        return _start(["sleep", "infinity"], lambda: _check(_LIBC.unshare(CLONE_NEWNET), "unshare"))
+        return _start(["sleep", "infinity"], lambda: call("unshare", CLONE_NEWNET))
     except (OSError, subprocess.SubprocessError) as error:
-        raise LabError(f"no network namespace can be made ({error}): run as root, on Linux.") from error
+        raise LabError(f"no network namespace can be made ({error}): {REMEDY}.") from error
 
 
 def start_in(
@@ -48,33 +43,34 @@ def start_in(
     stderr: Stream = None,
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
+    own_memory: bool = False,
+    foreground: bool = False,
+    keep: Collection[int] = (),
 ) -> subprocess.Popen[bytes]:
-    """Start `argv` in the network namespace of process `holder`, in a session of its own, so that Ctrl-C ends only us.
+    """Start `argv` in the namespaces of process `holder`, in a session of its own, so that Ctrl-C ends only us.
 
+    `own_memory`: with a /dev/shm of its own. `foreground`: in our session, at our terminal. `keep`: descriptors for it.
     Raises LabError: the namespace is gone, the program is missing, the user is unknown.
     """
-    identity = _identity(user)
+    door = Door(holder, user, own_memory=own_memory)
     try:
-        namespace = os.open(f"/proc/{holder}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-    except OSError as error:
-        raise LabError(f"the lab is gone (process {holder}): start it again.") from error
-
-    def enter() -> None:
-        # First the namespace, which needs root; then the user.
-        _check(_LIBC.setns(namespace, CLONE_NEWNET), "setns")
-        if identity is not None:
-            os.setgroups([])
-            os.setgid(identity.pw_gid)
-            os.setuid(identity.pw_uid)
-
-    try:
-        return _start(argv, enter, stdin=stdin, stdout=stdout, stderr=stderr, env=env, cwd=cwd)
+        return _start(
+            argv,
+            door.enter,
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            env=env,
+            cwd=cwd,
+            foreground=foreground,
+            keep=keep,
+        )
     except FileNotFoundError as error:
         raise LabError(f"{argv[0]}: no such program: install it, or mend the path.") from error
     except (OSError, subprocess.SubprocessError) as error:
-        raise LabError(f"{argv[0]} cannot be started in the lab ({error}): run as root.") from error
+        raise LabError(f"{argv[0]} cannot be started in the lab ({error}): {REMEDY}.") from error
     finally:
-        os.close(namespace)
+        door.close()
 
 
 def _start(
@@ -86,13 +82,15 @@ def _start(
     stderr: Stream = subprocess.DEVNULL,
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
+    foreground: bool = False,
+    keep: Collection[int] = (),
 ) -> subprocess.Popen[bytes]:
     parent = os.getpid()
 
     def in_child() -> None:
         prepare()
         # Last, because a change of user clears it.
-        _check(_LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0), "prctl")
+        call("prctl", PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         if os.getppid() != parent:
             os._exit(1)  # the parent died before the kernel was told
 
@@ -104,17 +102,9 @@ def _start(
         stderr=stderr,
         env=env,
         cwd=cwd,
-        start_new_session=True,
+        pass_fds=keep,
+        start_new_session=not foreground,
     )
-
-
-def enter_namespace(holder: int) -> None:
-    """Move the calling thread, and only it, into the network namespace of process `holder`. OSError when refused."""
-    namespace = os.open(f"/proc/{holder}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        _check(_LIBC.setns(namespace, CLONE_NEWNET), "setns")
-    finally:
-        os.close(namespace)
 
 
 def start_time(pid: int) -> int | None:
@@ -142,18 +132,3 @@ def end(process: subprocess.Popen[bytes], *, grace: float = 2.0) -> None:
     for stream in (process.stdin, process.stdout, process.stderr):
         if stream is not None:
             stream.close()
-
-
-def _identity(user: str | None) -> pwd.struct_passwd | None:
-    if user is None:
-        return None
-    try:
-        return pwd.getpwnam(user)
-    except KeyError as error:
-        raise LabError(f"user {user!r} does not exist: add it (`useradd --system {user}`).") from error
-
-
-def _check(result: int, call: str) -> None:
-    if result != 0:
-        code = ctypes.get_errno()
-        raise OSError(code, f"{call}: {os.strerror(code)}")

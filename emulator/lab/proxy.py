@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import pwd
 import re
 import select
 import shutil
@@ -49,6 +48,7 @@ pinger_enable off
 shutdown_lifetime 0 seconds
 """
 
+Give = Callable[[list[Path]], None]
 Start = Callable[[list[str], Path], "subprocess.Popen[bytes]"]
 
 
@@ -73,12 +73,17 @@ class Proxy:
 
 
 def start(
-    configuration: Path, directory: Path, credentials: tuple[str, str] | None, hosts: Mapping[str, str], run: Start
+    configuration: Path,
+    directory: Path,
+    credentials: tuple[str, str] | None,
+    hosts: Mapping[str, str],
+    give: Give,
+    run: Start,
 ) -> Proxy:
     """Start squid as user `proxy` and wait until it listens.
 
-    `credentials`: the one name and password that it will accept. `hosts`: all names that it can resolve. `run` starts
-    a command on the firewall with a working directory.
+    `credentials`: the one name and password that it will accept. `hosts`: all names that it can resolve. `give`
+    makes files that user's, `run` starts a command as that user on the firewall with a working directory.
     Raises LabError: squid, its helper or its user is missing, the file cannot be read, has an unknown blank, or squid
     refuses it (with the last lines of its log).
     """
@@ -94,7 +99,7 @@ def start(
     (directory / "squid.conf").write_text(filled)
     (directory / "passwords").write_text("".join(_password_line(*pair) for pair in [credentials] if pair is not None))
     (directory / "hosts").write_text("".join(f"{address} {name}\n" for name, address in hosts.items()))
-    _give_away(directory)
+    give([directory, *directory.iterdir()])
     process = run([program, "-N", "-f", str(directory / "squid.conf")], directory)
     try:
         _await_listening(process, configuration, directory)
@@ -135,16 +140,6 @@ def _password_line(name: str, password: str) -> str:
     # Plain MD5 in hexadecimal is one of the formats that the helper takes; the file lives as long as this squid does,
     # its password is drawn for it, and only squid may read it.
     return f"{name}:{hashlib.md5(password.encode(), usedforsecurity=False).hexdigest()}\n"
-
-
-def _give_away(directory: Path) -> None:
-    try:
-        owner = pwd.getpwnam(USER)
-    except KeyError as error:
-        raise LabError(f"user {USER!r} does not exist: install the package `squid`, or add the user.") from error
-    for path in (directory, *directory.iterdir()):
-        path.chmod(0o700 if path.is_dir() else 0o600)
-        os.chown(path, owner.pw_uid, owner.pw_gid)
 
 
 def _await_listening(process: subprocess.Popen[bytes], configuration: Path, directory: Path) -> None:

@@ -1,11 +1,10 @@
 """What the lab needs of this machine, for `doctor`: asked of the machine, not guessed from its name.
 
-Changes nothing: what is tried is tried in namespaces that vanish at once.
+Changes nothing but this process: what is tried is tried in namespaces that vanish at once.
 """
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -32,25 +31,29 @@ table inet trial {
 
 
 class Requirement(msgspec.Struct, frozen=True):
-    """One need: whether it is met, what is lost without it, and how to meet it."""
+    """One need: whether it is met, what is lost without it, and how to meet it. `way`: how it is met, if in doubt."""
 
     name: str
     ok: bool
     costs: str
     remedy: str
+    way: str = ""
 
 
 def check() -> tuple[Requirement, ...]:
-    """All needs of the lab, in the order in which they matter."""
+    """All needs of the lab, in the order in which they matter.
+
+    Who is not root is root of a user namespace afterwards, where that is possible: for a process that only asks.
+    """
     linux = sys.platform == "linux"
-    root = linux and os.geteuid() == 0
-    namespaces = root and _tries(_namespace)
+    rights = _rights() if linux else Requirement("rights", False, "", "")
+    namespaces = rights.ok and _tries(_namespace)
     nft = shutil.which("nft", path=PATH)
     no_lab = "no lab on this machine; `serve` and `run` on two machines still work"
     no_rules = "no firewall in the lab"
     return (
         Requirement("linux", linux, no_lab, "use a Linux machine, or a container with --privileged"),
-        Requirement("root", root, no_lab, "run as root (`sudo messenger-lab ...`)"),
+        msgspec.structs.replace(rights, costs=no_lab),
         Requirement("namespaces", namespaces, no_lab, "run as root; in a container add --cap-add SYS_ADMIN,NET_ADMIN"),
         Requirement("links", namespaces and _tries(_links), no_lab, "load the kernel module veth"),
         Requirement("nft", nft is not None, no_rules, "install the package `nftables`"),
@@ -65,6 +68,23 @@ def check() -> tuple[Requirement, ...]:
         ),
         Requirement("tshark", _found("tshark"), "no captures with decoded packets", "install the package `tshark`"),
     )
+
+
+def _rights() -> Requirement:
+    """Which way this user can go on this machine: root, a user namespace, or neither."""
+    from emulator.lab.addressing import LabError
+    from emulator.lab.namespaces import acquire, obstacle, person, privileged
+
+    if privileged():
+        forbidden = obstacle()
+        others = f"not possible for other users: {forbidden[0]}" if forbidden else "other users: in user namespaces"
+        return Requirement("rights", True, "", "run as root", f"as root ({others})")
+    who = person()
+    try:
+        acquire()
+    except LabError as error:
+        return Requirement("rights", False, "", str(error))
+    return Requirement("rights", True, "", "run as root", f"without root: user {who} in a user namespace")
 
 
 def _found(program: str) -> bool:

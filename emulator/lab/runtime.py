@@ -12,6 +12,8 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from emulator.lab.addressing import LabError
+from emulator.lab.namespaces import person
 from emulator.lab.process import end, start_time
 
 NAME = "messenger-lab"
@@ -19,13 +21,23 @@ JANITOR_LIMIT = 10.0  # seconds
 
 
 def runtime_directory(environ: Mapping[str, str]) -> Path:
-    """`$XDG_RUNTIME_DIR/messenger-lab`, else `/run/messenger-lab` for root, else one of the user's own in /tmp."""
-    given = environ.get("XDG_RUNTIME_DIR", "")
-    if Path(given).is_absolute():
-        return Path(given) / NAME
-    if os.geteuid() == 0:
+    """`$XDG_RUNTIME_DIR/messenger-lab`, else `/run/messenger-lab` for root, else one of the user's own in /tmp.
+
+    An XDG_RUNTIME_DIR of somebody else (`sudo -E` hands one over) is not ours to use: labs of two users never mix.
+    """
+    given = Path(environ.get("XDG_RUNTIME_DIR", ""))
+    if given.is_absolute() and (not given.exists() or given.stat().st_uid == os.geteuid()):
+        return given / NAME
+    if person() == 0:
         return Path("/run") / NAME
-    return Path(tempfile.gettempdir()) / f"{NAME}-{os.getuid()}"
+    return Path(tempfile.gettempdir()) / f"{NAME}-{person()}"
+
+
+def prepare(directory: Path) -> None:
+    """Make a runtime directory. Raises LabError when somebody else made it before us, in /tmp say."""
+    directory.mkdir(parents=True, exist_ok=True, mode=0o755)
+    if directory.stat().st_uid != os.geteuid():
+        raise LabError(f"{directory} belongs to somebody else: set XDG_RUNTIME_DIR to a directory of your own.")
 
 
 # Reads one network namespace per line until the end of file, then kills whoever still lives in one of them and removes
@@ -56,7 +68,7 @@ class PrivateDirectory:
     """
 
     def __init__(self, parent: Path) -> None:
-        parent.mkdir(parents=True, exist_ok=True, mode=0o755)
+        prepare(parent)
         sweep(parent)
         pid = os.getpid()
         self.path = Path(tempfile.mkdtemp(prefix=f"{pid}-{start_time(pid)}-", dir=parent))

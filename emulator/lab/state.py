@@ -18,9 +18,10 @@ import msgspec
 from emulator.lab.addressing import LabError, Place
 from emulator.lab.boxes import Boxes
 from emulator.lab.process import start_time
-from emulator.lab.runtime import runtime_directory
+from emulator.lab.runtime import prepare, runtime_directory
 
 FORMAT = 1
+NAME = "lab"  # of the lab that commands use when none is named
 UP_LIMIT = 30.0  # seconds until the keeper must have built the lab and `serve` must be ready
 DOWN_LIMIT = 15.0  # seconds for an orderly end
 
@@ -43,12 +44,22 @@ def state_file(name: str, runtime: Path | None = None) -> Path:
     return (runtime or runtime_directory(os.environ)) / f"{name}.json"
 
 
+def join_file(name: str, runtime: Path | None = None) -> Path:
+    """The join file of the emulator of the lab called `name`."""
+    return (runtime or runtime_directory(os.environ)) / f"{name}-join.toml"
+
+
+def hosts_file(name: str, runtime: Path | None = None) -> Path:
+    """The addresses with which the emulator of the lab called `name` was started."""
+    return (runtime or runtime_directory(os.environ)) / f"{name}-hosts.toml"
+
+
 def serve_command(arguments: Sequence[str]) -> list[str]:
     """The command line of `messenger-lab serve` for `up`."""
     return [sys.executable, "-m", "emulator", "serve", *arguments]
 
 
-def up(command: Sequence[str], *, ready: Path | None = None, name: str = "lab", runtime: Path | None = None) -> State:
+def up(command: Sequence[str], *, ready: Path | None = None, name: str = NAME, runtime: Path | None = None) -> State:
     """Build a lab that outlives this process, with `command` (see `serve_command`) running outside.
 
     Waits until the file `ready` appears (the join file, say). Raises LabError: one of that name is up already, the
@@ -56,8 +67,8 @@ def up(command: Sequence[str], *, ready: Path | None = None, name: str = "lab", 
     """
     where = runtime or runtime_directory(os.environ)
     if status(name=name, runtime=where) is not None:
-        raise LabError(f"the lab {name!r} is up already: use it, or end it with `messenger-lab lab down`.")
-    where.mkdir(parents=True, exist_ok=True, mode=0o755)
+        raise LabError(f"the lab {name!r} is up already: use it, or end it with `{_command('down', name)}`.")
+    prepare(where)
     reader, writer = os.pipe()
     try:
         _start_keeper(where, name, ready, writer, command)
@@ -74,7 +85,7 @@ def up(command: Sequence[str], *, ready: Path | None = None, name: str = "lab", 
     return state
 
 
-def status(*, name: str = "lab", runtime: Path | None = None) -> State | None:
+def status(*, name: str = NAME, runtime: Path | None = None) -> State | None:
     """The lab that is up, or None. A file left by a keeper that is gone is removed."""
     path = state_file(name, runtime)
     try:
@@ -89,7 +100,7 @@ def status(*, name: str = "lab", runtime: Path | None = None) -> State | None:
     return state
 
 
-def down(*, name: str = "lab", runtime: Path | None = None) -> bool:
+def down(*, name: str = NAME, runtime: Path | None = None) -> bool:
     """End the lab that is up; False when none was. Returns when its keeper is gone, by force if need be."""
     state = status(name=name, runtime=runtime)
     if state is None:
@@ -108,22 +119,27 @@ def down(*, name: str = "lab", runtime: Path | None = None) -> bool:
                 break
     finally:
         os.close(keeper)
-    state_file(name, runtime).unlink(missing_ok=True)
+    for path in (state_file(name, runtime), join_file(name, runtime), hosts_file(name, runtime)):
+        path.unlink(missing_ok=True)
     return True
 
 
-def load_lab(*, name: str = "lab", runtime: Path | None = None) -> Boxes:
+def load_lab(*, name: str = NAME, runtime: Path | None = None) -> Boxes:
     """Enter the lab that is up: what is started through it dies with us, the lab stays. LabError when none is up."""
     state = status(name=name, runtime=runtime)
     if state is None:
-        raise LabError(f"no lab {name!r} is up: start one with `messenger-lab lab up`.")
+        raise LabError(f"no lab {name!r} is up: start one with `{_command('up', name)}`.")
     return Boxes(state.holders, state.addresses, runtime or runtime_directory(os.environ))
 
 
-def apply(path: Path, *, name: str = "lab", runtime: Path | None = None) -> None:
+def apply(path: Path, *, name: str = NAME, runtime: Path | None = None) -> None:
     """Load an nft file into the firewall of the lab that is up. Raises LabError as `Boxes.apply` does."""
     with load_lab(name=name, runtime=runtime) as boxes:
         boxes.apply(path)
+
+
+def _command(verb: str, name: str) -> str:
+    return f"messenger-lab lab {verb}" + (f" --name {name}" if name != NAME else "")
 
 
 def _start_keeper(where: Path, name: str, ready: Path | None, writer: int, command: Sequence[str]) -> None:
