@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
-from collections import defaultdict
 from collections.abc import Callable
+from contextlib import nullcontext
 from ipaddress import AddressValueError, IPv4Address, IPv4Network
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,11 @@ from typing import Any
 import msgspec
 import rich_click as click
 from rich.markup import escape
-from rich.table import Table
 
 from emulator.catalog import load
+from emulator.cli import identity
 from emulator.cli.authority import open_or_create
+from emulator.cli.listening import show
 from emulator.cli.terminal import (
     BAD_INPUT,
     CANNOT_RUN,
@@ -30,12 +31,12 @@ from emulator.cli.terminal import (
     stderr,
 )
 from emulator.derive.shared import shared_addresses
+from emulator.net import portmap
 from emulator.net.descriptors import raise_limit
 from emulator.probe.back import Back
 from emulator.services.emulator import Emulator, Settings
 from emulator.store.casting import find_cast
 from emulator.wire import join as join_file
-from emulator.wire.control import Listener
 
 
 @click.command("serve", context_settings={"help_option_names": ["-h", "--help"]})
@@ -67,6 +68,13 @@ from emulator.wire.control import Listener
     multiple=True,
     help="Dial back to any address of this network that a probe names (else: only where its flows come from).",
 )
+@click.option(
+    "--advertise",
+    metavar="PUBLIC=BOUND",
+    multiple=True,
+    help="Bind another port where a router or rule maps the public one to it: 80=8080. May be given again.",
+)
+@click.option("--user", metavar="NAME", help="Give root up for this user once the ports are open (run with sudo).")
 @click.option("--quiet", is_flag=True, help="Only say what does not work.")
 def command(
     address: str | None,
@@ -86,6 +94,8 @@ def command(
     open_accounts: bool,
     dispatch: bool,
     vantages: tuple[str, ...],
+    advertise: tuple[str, ...],
+    user: str | None,
     quiet: bool,
 ) -> None:
     """Impersonate the Messenger network until Ctrl-C.
@@ -98,8 +108,13 @@ def command(
         for given in (*control, *((dns,) if dns else ())):
             _check_address("--control or --dns", given)
         seed = checked_seed(seed) or entropy(8).hex()
+        ports = portmap.parse(advertise, (*catalog.fixed_ports("tcp"), *catalog.fixed_ports("udp")))
         raise_limit()
-        authority = open_or_create(certs, catalog)
+        become = identity.named(user)
+        if become is not None:
+            become.check(Path(join_out) if join_out and join_out != "-" else None, state, socket)
+        with become.acting() if become is not None else nullcontext():
+            authority = open_or_create(certs, catalog)
         settings = Settings(
             addresses=hosts,
             bind=address or "0.0.0.0",
@@ -114,6 +129,7 @@ def command(
             open_accounts=open_accounts,
             dispatch=dispatch,
             vantages=tuple(_network(text) for text in vantages),
+            ports=ports,
         )
         cast = find_cast(cast_file, cwd=Path.cwd())
         from twisted.internet import reactor  # the one place (with `run`) where a reactor is chosen
@@ -121,14 +137,22 @@ def command(
         def make_back(join: Callable[[], join_file.Join], source: str) -> Back:
             return Back(reactor, catalog, join, source, now=now, entropy=entropy)
 
-        emulator = Emulator(reactor, catalog, authority, settings, cast, now=now, entropy=entropy, make_back=make_back)
+        with become.acting() if become is not None else nullcontext():
+            emulator = Emulator(
+                reactor, catalog, authority, settings, cast, now=now, entropy=entropy, make_back=make_back
+            )
         listeners = emulator.start()
+        if become is not None:
+            emulator.listeners.open_leaks()  # undocumented ports below 1024 that a run may ask for later
+            if socket is not None:
+                os.chown(socket, become.uid, become.gid)
+            become.assume()
         if not any(listener.open for listener in listeners):
-            _print(listeners, hosts, quiet=False)
+            show(stderr, listeners, ports, quiet=False)
             complain("nothing could be opened: every row is lost", CANNOT_RUN)
         text = join_file.dump(emulator.join())
         if not quiet or any(not listener.open for listener in listeners):
-            _print(listeners, hosts, quiet=quiet)
+            show(stderr, listeners, ports, quiet=quiet)
         if join_out == "-":
             print(text)
         elif join_out:
@@ -188,45 +212,6 @@ def _write_private(path: Path, text: str) -> None:
     with os.fdopen(descriptor, "w") as file:
         file.write(text)
     draft.replace(path)
-
-
-def _print(listeners: list[Listener], hosts: dict[str, str], *, quiet: bool) -> None:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("", "address", "ports", "for"):
-        table.add_column(column)
-    grouped: dict[tuple[str, str], list[Listener]] = defaultdict(list)
-    for listener in listeners:
-        if listener.open:
-            grouped[(listener.transport, listener.address)].append(listener)
-    if not quiet:
-        for (transport, address), members in grouped.items():
-            ports = sorted(listener.port for listener in members)
-            rows = {row for listener in members for row in listener.rows}
-            table.add_row(transport, address, _ranges(ports), f"{len(rows)} rows")
-        stderr.print(table)
-    for listener in listeners:
-        if not listener.open:
-            costs = ", ".join(listener.rows[:6]) + (" …" if len(listener.rows) > 6 else "")
-            stderr.print(
-                f"[bold yellow]not open:[/] {listener.transport} {listener.address}:{listener.port}: "
-                f"{escape(listener.why)} (costs: {costs or 'nothing documented'})",
-                highlight=False,
-                soft_wrap=True,
-            )
-
-
-def _ranges(ports: list[int]) -> str:
-    """Ports for people: runs folded, at most a dozen shown."""
-    runs: list[list[int]] = []
-    for port in ports:
-        if runs and port == runs[-1][1] + 1:
-            runs[-1][1] = port
-        else:
-            runs.append([port, port])
-    shown = [f"{low}-{high}" if low != high else str(low) for low, high in runs]
-    if len(shown) > 24:
-        return " ".join(shown[:24]) + f" … ({len(ports)} ports)"
-    return " ".join(shown)
 
 
 def _until_stopped(reactor: Any, emulator: Emulator) -> None:

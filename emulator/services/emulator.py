@@ -9,7 +9,7 @@ from collections.abc import Callable
 from hashlib import sha256
 from ipaddress import IPv4Network
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from twisted.internet import error, interfaces, task
@@ -20,6 +20,7 @@ from emulator.catalog import Catalog
 from emulator.client.call_relay import Credentials
 from emulator.derive.zone import Zone
 from emulator.net.control_tls import ControlCertificate
+from emulator.net.portmap import PortMap
 from emulator.pki import Authority, TlsContexts
 from emulator.problems import CannotRun
 from emulator.services import dns
@@ -59,7 +60,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     `state`: file in which the world is kept; None keeps it in memory. `open_accounts`: whoever signs in with an unknown
     address gets an account. `dispatch`: notification sessions are referred once before they may sign in.
-    `vantages`: networks in which a vantage may say itself where it is to be dialled.
+    `ports`: which ports are bound in place of public ones. `vantages`: networks in which a vantage may say itself where
+    it is to be dialled.
     """
 
     addresses: dict[str, str]
@@ -75,6 +77,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     open_accounts: bool = False
     dispatch: bool = False
     vantages: tuple[IPv4Network, ...] = ()
+    ports: PortMap = PortMap()
 
 
 class Emulator:
@@ -109,6 +112,7 @@ class Emulator:
             relay_key=self._relay_key,
             now=now,
             entropy=entropy,
+            ports=settings.ports,
         )
         self._relay = Relay(reactor, now=now, entropy=entropy)
         contexts = TlsContexts(authority)
@@ -158,17 +162,16 @@ class Emulator:
         site = server.Site(ControlResource(self._operations, self._token))
         site.noisy = False
         site.displayTracebacks = False
+        bound = self._settings.ports.bound(self._settings.control_port)
         for address in self._settings.control_addresses:
             try:
                 self._ports.append(
-                    self._reactor.listenSSL(
-                        self._settings.control_port, site, self._certificate.context_factory(), interface=address
-                    )
+                    self._reactor.listenSSL(bound, site, self._certificate.context_factory(), interface=address)
                 )
             except error.CannotListenError as problem:
                 raise CannotServe(
-                    f"the control channel cannot listen on {address}:{self._settings.control_port}: "
-                    f"{why_not(problem, 'tcp', self._settings.control_port)}; or give another --control-port."
+                    f"the control channel cannot listen on {address}:{bound}: "
+                    f"{why_not(problem, 'tcp', address, bound)}; or give another --control-port."
                 ) from problem
         if self._settings.socket is not None:
             self._settings.socket.unlink(missing_ok=True)
@@ -224,8 +227,9 @@ class Emulator:
         address, port = self._settings.dns_address, self._settings.dns_port
         zone = Zone(self._catalog, self._settings.addresses)
         try:
-            self._ports += dns.listen(self._reactor, zone, address, port)
+            self._ports += dns.listen(self._reactor, zone, address, self._settings.ports.bound(port))
         except error.CannotListenError as problem:
-            why = f"{problem.socketError}: names must be resolved another way (hosts file), or free the port"
+            bound = cast(int, problem.port)
+            why = f"{why_not(problem, 'udp', address, bound)}; or resolve names another way (hosts file)"
             return Listener("udp", address, port, False, ("names",), why)
         return Listener("udp", address, port, True, ("names",))

@@ -33,6 +33,7 @@ from emulator.wire.control import (
     SelfCheck,
     Status,
 )
+from emulator.wire.receipt import Endpoint
 
 WATCH_EVERY = 0.1  # seconds between two looks at half-open connections
 WATCH_FOR = 30.0  # seconds after the last news of a run
@@ -168,8 +169,9 @@ class Operations:
         return SelfCheck(tuple(await gatherResults([Deferred.fromCoroutine(self._check(port)) for port in ports])))
 
     async def _check(self, port: int) -> Check:
+        bound = self._surroundings.ports.bound(port)
         try:
-            link = await dial(self._reactor, self._surroundings.addresses["peer"], port, SELFCHECK_TIMEOUT)
+            link = await dial(self._reactor, self._surroundings.addresses["peer"], bound, SELFCHECK_TIMEOUT)
         except DialFailed as problem:
             return Check(f"tcp/{port}", False, problem.detail)
         link.close()
@@ -182,6 +184,7 @@ class Operations:
 
     def _look(self) -> None:
         for local, peer in half_open():
-            self._journal.half_open(local, peer)
+            public = self._surroundings.ports.public(local.port)
+            self._journal.half_open(Endpoint(local.address, public), peer)
         if self._surroundings.now() - self._news > WATCH_FOR:
             self._watch.stop()

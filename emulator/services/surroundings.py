@@ -1,4 +1,4 @@
-"""What the far end knows of its place: addresses, clock, randomness, keys. Handed to every conversation.
+"""What the far end knows of its place: addresses, ports, clock, randomness, keys. Handed to every conversation.
 
 Not state of the impersonated service.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+from emulator.net.portmap import PortMap
 from emulator.wire.context import ServerContext, always, nobody, nowhere
 from emulator.wire.receipt import Endpoint
 
@@ -30,8 +31,10 @@ class Surroundings:
         relay_key: bytes,
         now: Callable[[], float],
         entropy: Callable[[int], bytes],
+        ports: PortMap | None = None,
     ) -> None:
         self.addresses = addresses
+        self.ports = ports or PortMap()
         self.relay_key = relay_key
         self.now = now
         self.entropy = entropy

@@ -12,6 +12,7 @@ from OpenSSL import SSL
 from twisted.internet import error, interfaces
 
 from emulator.catalog.model import Transport
+from emulator.net.holder import Holders
 from emulator.net.linux.halfopen import TABLE as HALF_OPEN
 from emulator.net.linux.halfopen import half_open
 from emulator.services.datagrams import FarDatagrams
@@ -62,11 +63,12 @@ class Vantage:
     def open(self, wanted: Iterable[tuple[Transport, int]]) -> dict[tuple[Transport, int], str]:
         """Listen there; what could not be opened, and why."""
         failed: dict[tuple[Transport, int], str] = {}
+        holders = Holders()
         for transport, port in wanted:
             try:
                 self._ports.append(self._listen(transport, port))
             except error.CannotListenError as problem:
-                failed[(transport, port)] = why_not(problem, transport, port)
+                failed[(transport, port)] = why_not(problem, transport, self._address, port, holders)
         return failed
 
     def look(self) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
 import subprocess
@@ -13,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from private_network import PrivateNetwork, lab
+from private_network import PrivateNetwork
 from two_processes import Runs, Serve
 
 # Binds TCP and UDP ports on an address, says so, and keeps them until its standard input ends.
@@ -28,16 +27,17 @@ for kind, port in (argument.split("/") for argument in sys.argv[2:]):
 print("bound", flush=True)
 sys.stdin.read()
 """
+SQUATTING = Path(sys.executable).name[:15]  # as the kernel keeps it
 ELSEWHERE = ("--address", "127.0.1.1", "--second", "127.0.1.2")  # beside the emulator of the other tests
 
 
 @contextmanager
-def squatting(network: PrivateNetwork, address: str, *ports: str) -> Iterator[None]:
+def squatting(network: PrivateNetwork, address: str, *ports: str) -> Iterator[subprocess.Popen[str]]:
     process = network.start(sys.executable, "-c", SQUATTER, address, *ports)
     assert process.stdout is not None
     try:
         assert process.stdout.readline() == "bound\n"
-        yield
+        yield process
     finally:
         process.communicate(timeout=5)
 
@@ -49,17 +49,23 @@ def not_open(serve: Serve) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def taken(runs: Runs, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
+def squatter(runs: Runs) -> Iterator[subprocess.Popen[str]]:
+    with squatting(runs.network, "127.0.2.1", "tcp/1503", "udp/7001", "tcp/6893") as process:
+        yield process
+
+
+@pytest.fixture(scope="module")
+def taken(runs: Runs, tmp_path_factory: pytest.TempPathFactory, squatter: subprocess.Popen[str]) -> Iterator[Serve]:
     """An emulator of whose ports three are somebody else's."""
-    with squatting(runs.network, "127.0.2.1", "tcp/1503", "udp/7001", "tcp/6893"):
-        serve = Serve(runs.network, tmp_path_factory.mktemp("taken"), "--address", "127.0.2.1", "--second", "127.0.2.2")
-        try:
-            yield serve
-        finally:
-            assert serve.stop() == 0
+    assert squatter.poll() is None
+    serve = Serve(runs.network, tmp_path_factory.mktemp("taken"), "--address", "127.0.2.1", "--second", "127.0.2.2")
+    try:
+        yield serve
+    finally:
+        assert serve.stop() == 0
 
 
-def test_each_is_named_with_its_rows_and_the_remedy(taken: Serve) -> None:
+def test_each_is_named_with_its_holder_its_rows_and_the_remedy(taken: Serve, squatter: subprocess.Popen[str]) -> None:
     complaints = not_open(taken)
     assert set(complaints) == {"tcp/1503", "udp/7001", "tcp/6893"}
     for port, row in (
@@ -67,11 +73,13 @@ def test_each_is_named_with_its_rows_and_the_remedy(taken: Serve) -> None:
         ("udp/7001", "network-detection-udp-7001"),
         ("tcp/6893", "file-transfer-legacy-tcp-6891-6900"),
     ):
-        assert f"{port.replace('/', ' ')} is taken by another program: stop it" in complaints[port]
+        assert f"{port.replace('/', ' ')} is taken by {SQUATTING} (pid {squatter.pid}): stop it" in complaints[port]
         assert row in complaints[port].partition("(costs: ")[2]
 
 
-def test_flows_there_are_not_tested_and_nothing_is_claimed(runs: Runs, taken: Serve, tmp_path: Path) -> None:
+def test_flows_there_are_not_tested_and_nothing_is_claimed(
+    runs: Runs, taken: Serve, squatter: subprocess.Popen[str], tmp_path: Path
+) -> None:
     out = tmp_path / "run.json"
     done = runs("run", "open", "--join", str(taken.join), "--json", str(out))
     assert done.returncode == 3, done.stderr
@@ -85,15 +93,15 @@ def test_flows_there_are_not_tested_and_nothing_is_claimed(runs: Runs, taken: Se
     assert outcomes.pop("file-transfer-legacy") == "not-tested"
     assert outcomes.pop("network-detection") == "not-tested"
     assert set(outcomes.values()) == {"works"}
-    assert any("tcp/1503" in note and "taken by another program" in note for note in one["notes"])
+    assert any("tcp/1503" in note and f"(pid {squatter.pid})" in note for note in one["notes"])
 
 
 def test_a_taken_control_port_is_fatal(runs: Runs, tmp_path: Path) -> None:
-    with squatting(runs.network, "127.0.1.1", "tcp/8700"):
+    with squatting(runs.network, "127.0.1.1", "tcp/8700") as squatter:
         done = runs("serve", *ELSEWHERE, "--certs", str(tmp_path / "certs"), "--join-out", str(tmp_path / "join"))
     assert done.returncode == 3
     assert "control channel cannot listen on 127.0.1.1:8700" in done.stderr
-    assert "taken by another program" in done.stderr
+    assert f"taken by {SQUATTING} (pid {squatter.pid})" in done.stderr
     assert "--control-port" in done.stderr
     assert not (tmp_path / "join").exists()
 
@@ -116,29 +124,6 @@ def test_a_join_file_that_cannot_be_written(runs: Runs, tmp_path: Path) -> None:
     done = runs("serve", *ELSEWHERE, "--certs", str(tmp_path / "certs"), "--join-out", str(there))
     assert done.returncode == 2
     assert "join.toml: No such file or directory" in done.stderr
-
-
-def test_forbidden_ports_as_nobody(runs: Runs, tmp_path: Path) -> None:
-    """Every port below 1024 is named, with its rows and the remedy; the others work."""
-    tmp_path.chmod(0o777)
-    readable = subprocess.run(
-        runs.network.inside(lab("--version"), nobody=True), capture_output=True, check=False, cwd=tmp_path
-    )
-    if readable.returncode != 0:
-        pytest.skip("this checkout is closed to user nobody")
-    place = Path("/tmp") / f"messenger-lab-nobody-{os.getpid()}"  # pytest closes its own directories to others
-    place.mkdir(mode=0o777)
-    place.chmod(0o777)
-    try:
-        serve = Serve(runs.network, place, *ELSEWHERE, nobody=True)
-        complaints = not_open(serve)
-        assert set(complaints) == {"tcp/80", "tcp/443", "udp/9"}
-        for port, words in complaints.items():
-            assert f"{port.replace('/', ' ')} is forbidden here: run as root, or grant CAP_NET_BIND_SERVICE" in words
-        assert "sign-in-tcp-443" in complaints["tcp/443"]
-        assert serve.stop() == 0
-    finally:
-        subprocess.run(["rm", "-rf", str(place)], check=True)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

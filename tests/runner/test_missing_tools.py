@@ -35,8 +35,12 @@ def test_nft() -> None:
 @pytest.mark.usefixtures("nothing_installed")
 def test_squid(tmp_path: Path) -> None:
     configuration = Path(__file__).parents[2] / "scenarios" / "squid-forced.conf"
+
+    def start(argv: list[str], place: Path) -> Any:
+        pytest.fail("started")
+
     with pytest.raises(LabError, match="install the package `squid`"):
-        proxy.start(configuration, tmp_path / "proxy", ("alice", "x"), {}, lambda argv, place: pytest.fail("started"))
+        proxy.start(configuration, tmp_path / "proxy", ("alice", "x"), {}, lambda paths: None, start)
 
 
 class LabWithoutNft:
@@ -62,7 +66,7 @@ class LabWithoutNft:
 def test_the_command_ends_with_3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "4000")
-    monkeypatch.setattr(labrun.state, "status", lambda: None)
+    monkeypatch.setattr(labrun.state, "status", lambda **which: None)
     monkeypatch.setattr(labrun, "Lab", lambda catalog: LabWithoutNft(tmp_path))
     monkeypatch.setattr(labrun, "start_serve", lambda *arguments: (tmp_path / "join.toml", None))
     result = CliRunner().invoke(main, ["demo", "open"])

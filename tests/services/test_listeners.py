@@ -46,7 +46,7 @@ def surroundings() -> Surroundings:
 @pytest.mark.parametrize(
     ("number", "words"),
     [
-        (errno.EADDRINUSE, "tcp 80 is taken by another program: stop it"),
+        (errno.EADDRINUSE, "tcp 80 is taken by another program (`sudo ss -tulpn` names it): stop it"),
         (errno.EACCES, "tcp 80 is forbidden here: run as root, or grant CAP_NET_BIND_SERVICE"),
         (errno.EPERM, "forbidden"),
         (errno.EADDRNOTAVAIL, "this machine does not have that address"),
@@ -56,7 +56,7 @@ def surroundings() -> Surroundings:
 )
 def test_why_a_port_is_not_open(number: int, words: str) -> None:
     problem = error.CannotListenError("", 80, OSError(number, os.strerror(number)))
-    assert words in why_not(problem, "tcp", 80)
+    assert words in why_not(problem, "tcp", LOCAL, 80)
 
 
 class Far:
