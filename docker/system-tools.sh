@@ -6,7 +6,7 @@ set -u
 # command: package (a path stands for what has no command)
 NEEDS="nft:nftables ip:iproute2 squid:squid-openssl curl:curl openssl:openssl"
 TESTS="dig:dnsutils tshark:tshark nmap:nmap stun:stun-client turnutils_natdiscovery:coturn sqlite3:sqlite3 file:file"
-TESTS="$TESTS gcc:gcc pkg-config:pkg-config /usr/include/nice/agent.h:libnice-dev sipp:sip-tester socat:socat"  # independent callers
+TESTS="$TESTS setcap:libcap2-bin gcc:gcc pkg-config:pkg-config /usr/include/nice/agent.h:libnice-dev sipp:sip-tester socat:socat"  # independent callers
 TESTS="$TESTS iptables:iptables unbound:unbound"  # what printed rules are loaded into
 
 missing=""

@@ -49,12 +49,9 @@ class Boxes:
     @property
     def directory(self) -> Path:
         """A directory of ours alone; gone when we are, also after SIGKILL."""
-        return self._private_directory().path
-
-    def _private_directory(self) -> PrivateDirectory:
         if self._private is None:
             self._private = PrivateDirectory(self._runtime)
-        return self._private
+        return self._private.path
 
     @property
     def squid(self) -> proxy.Proxy | None:

@@ -14,7 +14,7 @@ from emulator.lab.addressing import PLACES, Place, host_addresses, links
 from emulator.lab.boxes import Boxes
 from emulator.lab.network import build
 from emulator.lab.process import end, hold
-from emulator.lab.runtime import runtime_directory
+from emulator.lab.runtime import PrivateDirectory, runtime_directory
 
 
 class Lab(Boxes):
@@ -30,11 +30,10 @@ class Lab(Boxes):
         super().__init__({}, addresses, runtime or runtime_directory(os.environ))
         self._holding: dict[Place, subprocess.Popen[bytes]] = {}
         try:
-            janitor = self._private_directory()
             for place in PLACES:
                 self._holding[place] = hold()
-                janitor.own_network(self._holding[place].pid)
             self._holders = {place: process.pid for place, process in self._holding.items()}
+            self._private = PrivateDirectory(self._runtime, self._holders.values())
             build(self._holders, links(addresses))
         except BaseException:
             self.close()

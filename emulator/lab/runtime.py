@@ -9,7 +9,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from emulator.lab.addressing import LabError
@@ -40,12 +40,14 @@ def prepare(directory: Path) -> None:
         raise LabError(f"{directory} belongs to somebody else: set XDG_RUNTIME_DIR to a directory of your own.")
 
 
-# Reads one network namespace per line until the end of file, then kills whoever still lives in one of them and removes
-# the directory. The kernel kills our children with us, but not theirs.
+# Waits for the end of file, then kills whoever still lives in one of the networks that were named and removes the
+# directory. The kernel kills our children with us, but not theirs.
 JANITOR = """
-nets=" "
-while read -r net; do nets="$nets$net "; done
-if [ "$nets" != " " ]; then
+directory=$1
+shift
+nets=" $* "
+while read -r line; do :; done
+if [ $# -gt 0 ]; then
     for round in 1 2 3 4 5; do
         found=
         for process in /proc/[0-9]*; do
@@ -56,7 +58,7 @@ if [ "$nets" != " " ]; then
     done
 fi
 cd /
-exec rm -rf -- "$1"
+exec rm -rf -- "$directory"
 """
 
 
@@ -65,28 +67,31 @@ class PrivateDirectory:
 
     The janitor is a shell that reads from a pipe: when the last writer, us, is gone, it reads the end of file.
     It is in a session of its own, so Ctrl-C does not reach it, and it is not killed with us.
+    Whoever lives in the network namespaces of the processes `holders` goes with us too, whoever started it.
     """
 
-    def __init__(self, parent: Path) -> None:
+    def __init__(self, parent: Path, holders: Iterable[int] = ()) -> None:
         prepare(parent)
         sweep(parent)
         pid = os.getpid()
         self.path = Path(tempfile.mkdtemp(prefix=f"{pid}-{start_time(pid)}-", dir=parent))
         # Others may pass through (squid is another user), but not look around.
         self.path.chmod(0o711)
-        self._janitor = subprocess.Popen(
-            ["sh", "-c", JANITOR, "messenger-lab-janitor", str(self.path)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-
-    def own_network(self, holder: int) -> None:
-        """Whoever lives in this process's network namespace goes with us too, whoever started it."""
-        assert self._janitor.stdin is not None
-        self._janitor.stdin.write(os.readlink(f"/proc/{holder}/ns/net").encode() + b"\n")
-        self._janitor.stdin.flush()
+        places = [f"/proc/{holder}/ns/net" for holder in holders]
+        # It keeps them open: the number of a namespace that is gone would soon name another lab's.
+        kept = [os.open(place, os.O_RDONLY | os.O_CLOEXEC) for place in places]
+        try:
+            self._janitor = subprocess.Popen(
+                ["sh", "-c", JANITOR, "messenger-lab-janitor", str(self.path), *map(os.readlink, places)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+                pass_fds=kept,
+            )
+        finally:
+            for descriptor in kept:
+                os.close(descriptor)
 
     def close(self) -> None:
         """Remove the directory now, and end who lives in networks of ours."""
