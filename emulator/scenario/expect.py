@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+import msgspec
+
 from emulator.catalog import Catalog
 from emulator.judge.flow import Flow
 from emulator.judge.journey import JourneyRecord
@@ -68,12 +70,7 @@ def _outcomes(wanted: Pass, outcomes: Sequence[Outcome]) -> Iterator[Expectation
 def _flows(
     wanted: Pass, catalog: Catalog, flows: Sequence[Flow], verdicts: Mapping[str, Verdict]
 ) -> Iterator[Expectation]:
-    groups: dict[tuple[int, str], list[Flow]] = {}
-    for flow in flows:
-        place = next((at for at, rule in enumerate(wanted.flows) if matches(rule, flow, catalog)), None)
-        if place is not None and wanted.flows[place].must != "may":
-            groups.setdefault((place, flow.row), []).append(flow)
-    for (place, row), members in groups.items():
+    for (place, row), members in _groups(wanted, catalog, flows).items():
         rule = wanted.flows[place]
         states = {flow.id: _state(rule, verdicts[flow.id]) for flow in members}
         worst: State = next((state for state in _WORST if state in states.values()), "met")
@@ -88,6 +85,39 @@ def _flows(
             worst,
             tuple(flow.id for flow in (*failing, *others)),
         )
+
+
+def _groups(wanted: Pass, catalog: Catalog, flows: Sequence[Flow]) -> dict[tuple[int, str], list[Flow]]:
+    """Flows by the rule that speaks of them (its place) and their row."""
+    groups: dict[tuple[int, str], list[Flow]] = {}
+    for flow in flows:
+        place = next((at for at, rule in enumerate(wanted.flows) if matches(rule, flow, catalog)), None)
+        if place is not None and wanted.flows[place].must != "may":
+            groups.setdefault((place, flow.row), []).append(flow)
+    return groups
+
+
+class Foreseen(msgspec.Struct, frozen=True):
+    """An expectation before the run: its id, the feature or endpoint that it is about, verdicts that it accepts."""
+
+    id: str
+    subjects: tuple[str, ...] = ()
+    verdicts: tuple[str, ...] = ()
+
+
+def foreseen(wanted: Pass, catalog: Catalog, flows: Sequence[Flow]) -> Iterator[Foreseen]:
+    """The expectations that `expectations` will have, given the flows that are planned."""
+    for feature in wanted.outcomes:
+        yield Foreseen(f"outcome/{feature}", (feature,))
+    for name in wanted.journeys:
+        yield Foreseen(f"journey/{name}", (name,))
+    for name in wanted.network.__struct_fields__:
+        if getattr(wanted.network, name):
+            yield Foreseen(f"network/{name}", ("network-detection",))
+    for (place, row), members in _groups(wanted, catalog, flows).items():
+        rule = wanted.flows[place]
+        subjects = dict.fromkeys((*(flow.feature for flow in members if flow.feature), row))
+        yield Foreseen(f"flows/{place + 1}/{row}", tuple(subjects), ("pass",) if rule.must == "pass" else rule.how)
 
 
 _WORST: tuple[State, ...] = ("not-met", "error", "undecided", "met")

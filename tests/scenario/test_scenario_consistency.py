@@ -25,6 +25,7 @@ CASES = [
     for name in known_scenarios(Path("/nonexistent"))
     for scenario in [load(name, CATALOG, cwd=Path("/nonexistent"))]
     for one in scenario.passes
+    if one.flows  # `survey` expects nothing
 ]
 
 

@@ -28,6 +28,7 @@ NAMES = (
     "open",
     "proxy-note",
     "reject-not-drop",
+    "survey",
     "web-only",
 )
 
