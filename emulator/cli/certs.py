@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import get_args
 
 import rich_click as click
 from cryptography import x509
@@ -13,8 +14,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from emulator.catalog import load
-from emulator.cli.terminal import clear_errors, console, now
+from emulator.cli.terminal import BAD_INPUT, clear_errors, complain, console, named_by_person, now
 from emulator.pki import Authority, locate
+from emulator.pki.authority import ExportFormat
 
 CERTS = click.option("--certs", type=click.Path(path_type=Path), help="Directory (default: ./certs, or user data).")
 
@@ -56,15 +58,53 @@ def show(certs: Path | None) -> None:
 
 @command.command("export")
 @CERTS
-@click.option("--format", "form", type=click.Choice(["pem", "der"]), default="pem", show_default=True)
+@click.option("--format", "form", type=click.Choice(get_args(ExportFormat)), default="pem", show_default=True)
 @click.option("--output", type=click.Path(path_type=Path), help="File (default: standard output).")
-def export(certs: Path | None, form: str, output: Path | None) -> None:
-    """Write the root certificate (never its key) for import into clients."""
+def export(certs: Path | None, form: ExportFormat, output: Path | None) -> None:
+    """Write the root certificate (never its key) for import into clients.
+
+    On Windows: `--format windows --output root.p7b`, then `certutil -addstore Root root.p7b` as administrator there.
+    """
     with clear_errors():
         authority = Authority.open(locate(certs, Path.cwd(), os.environ), load(), now())
-        data = authority.export("der" if form == "der" else "pem")
+        data = authority.export(form)
         if output is None:
             sys.stdout.buffer.write(data)
         else:
-            output.write_bytes(data)
+            with named_by_person(output):
+                output.write_bytes(data)
             console.print(f"[green]written[/] {escape(str(output))}", highlight=False, soft_wrap=True)
+
+
+@command.command("revoke")
+@click.argument("leaf", metavar="SERIAL|FILE")
+@CERTS
+def revoke(leaf: str, certs: Path | None) -> None:
+    """Put a leaf on the revocation list: its serial number in hexadecimal, or a file with the certificate (PEM).
+
+    A `serve` with these certificates hands the new list out at once, and goes on using the leaf: what is tested is
+    whether the client looks. `openssl s_client -connect HOST:443 </dev/null | openssl x509 -noout -serial` names it.
+    """
+    with clear_errors():
+        authority = Authority.open(locate(certs, Path.cwd(), os.environ), load(), now())
+        serial = _serial(leaf)
+        authority.revoke(serial, now())
+        console.print(f"[green]revoked[/] {serial:x}", highlight=False)
+
+
+def _serial(leaf: str) -> int:
+    path = Path(leaf)
+    if path.exists():
+        with named_by_person(path):
+            data = path.read_bytes()
+        try:
+            return x509.load_pem_x509_certificate(data).serial_number
+        except ValueError as error:
+            complain(f"{path}: not a PEM certificate ({error}): give one, or a serial number", BAD_INPUT)
+    try:
+        number = int(leaf.removeprefix("serial=").replace(":", ""), 16)
+    except ValueError:
+        complain(f"{leaf!r}: neither a file nor a serial number in hexadecimal", BAD_INPUT)
+    if not 0 < number < 1 << 160:
+        complain(f"{leaf!r}: serial numbers have 1 to 40 hexadecimal digits", BAD_INPUT)
+    return number

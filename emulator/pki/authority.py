@@ -13,6 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
+from cryptography.hazmat.primitives.serialization.pkcs7 import serialize_certificates
 
 from emulator.catalog import Catalog
 from emulator.derive.names import certificate_names, covered, fold, is_host_name, permitted_domains
@@ -21,6 +22,8 @@ from emulator.pki.moments import DAY, moment
 from emulator.pki.persons import issue_person
 from emulator.pki.root import constraints, make_root
 from emulator.pki.store import REMEDY, CertificateError, Revocation, Store
+
+ExportFormat = Literal["pem", "der", "windows"]
 
 CRL_LIFE = 7 * DAY
 LEAF_LIMIT = 1024  # leaves kept; SNI is the client's word, so the table must not grow with it
@@ -86,8 +89,13 @@ class Authority:
         """The root certificate, PEM."""
         return self._root.public_bytes(Encoding.PEM)
 
-    def export(self, format: Literal["pem", "der"]) -> bytes:
-        """The root certificate for import elsewhere: PEM for most systems, DER for Windows and Android."""
+    def export(self, format: ExportFormat) -> bytes:
+        """The root certificate for import elsewhere: PEM for most systems, DER for Android.
+
+        `windows` is the PKCS#7 store (.p7b) that `certutil -addstore Root FILE` and a double click import.
+        """
+        if format == "windows":
+            return serialize_certificates([self._root], Encoding.DER)
         return self._root.public_bytes({"pem": Encoding.PEM, "der": Encoding.DER}[format])
 
     def may_sign(self, name: str) -> bool:
@@ -126,7 +134,7 @@ class Authority:
         return issue_person(self._root, self._key, request, name, now)
 
     def revoke(self, serial: int, now: float) -> None:
-        """Put a leaf's serial number on the revocation list, for good."""
+        """Put a leaf's serial number on the revocation list, for good. A `serve` that runs hands it out at once."""
         self._store.add_revocation(Revocation(f"{serial:x}", now))
 
     def crl(self, now: float) -> bytes:

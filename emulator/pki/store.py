@@ -107,5 +107,7 @@ class Store:
             ) from error
 
     def add_revocation(self, revocation: Revocation) -> None:
-        """Append one revocation."""
+        """Append one revocation; the first one of a serial number holds."""
+        if any(one.serial == revocation.serial for one in self.revocations()):
+            return
         self.write(self.revoked, msgspec.json.encode((*self.revocations(), revocation)), 0o600)
