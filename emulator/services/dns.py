@@ -1,7 +1,8 @@
 """Name server for the catalog's names over UDP and TCP, on twisted.names.
 
-Not a resolver: it asks nobody, and knows nothing but its zone. Limits: one plain question per message, names of 255
-bytes, 100 TCP connections, 30 s of idle time, 500 UDP answers per second and source, 4,096 sources per second.
+Not a resolver: it knows nothing but its zone; questions about other names may be passed on (`dns_forward`).
+Limits: one plain question per message, names of 255 bytes, 100 TCP connections, 30 s of idle time, 500 UDP answers per
+second and source, 4,096 sources per second.
 """
 
 from __future__ import annotations
@@ -11,12 +12,14 @@ from ipaddress import IPv4Address, IPv4Network
 from typing import Any, cast
 
 from twisted.internet import error, interfaces
+from twisted.internet.defer import Deferred
 from twisted.internet.protocol import connectionDone
 from twisted.names import dns, server
 from twisted.protocols import policies
 from twisted.python.failure import Failure
 
 from emulator.derive.zone import Zone
+from emulator.services.dns_forward import Forwarder
 from emulator.wire.receipt import Endpoint
 
 TTL = 60  # seconds; short, so that a client notices when the lab is gone
@@ -43,16 +46,18 @@ def listen(
     *,
     on_query: OnQuery | None = None,
     networks: Sequence[IPv4Network] = (),
+    forwarder: Forwarder | None = None,
 ) -> list[interfaces.IListeningPort]:
     """Serve `zone` on UDP and TCP at one address; returns the two listening ports, UDP first.
 
     `on_query(name, type, peer)` hears of every question, in the case in which it was asked. `networks`: sources that
-    get an answer over UDP (empty: all). `port` 0 lets the system choose one that is free for UDP; TCP gets the same.
+    get an answer over UDP (empty: all), and to whom `forwarder` passes on questions about other names (empty: nobody).
+    `port` 0 lets the system choose one that is free for UDP; TCP gets the same.
     Raises CannotListenError; a UDP port that was open already closes with the reactor's next turn.
     """
-    factory = NameServer(reactor, zone, on_query)
+    factory = NameServer(reactor, zone, on_query, tuple(networks), forwarder)
     for tries_left in reversed(range(CHOICES)):
-        datagrams = _Datagrams(factory, reactor, tuple(networks))
+        datagrams = _Datagrams(factory, reactor)
         udp = reactor.listenUDP(port, datagrams, interface=interface, maxPacketSize=4096)
         try:
             return [udp, reactor.listenTCP(udp.getHost().port, factory, interface=interface)]
@@ -68,11 +73,33 @@ class NameServer(server.DNSServerFactory):
 
     noisy = False
 
-    def __init__(self, reactor: Any, zone: Zone, on_query: OnQuery | None = None) -> None:
+    def __init__(
+        self,
+        reactor: Any,
+        zone: Zone,
+        on_query: OnQuery | None = None,
+        networks: tuple[IPv4Network, ...] = (),
+        forwarder: Forwarder | None = None,
+    ) -> None:
         super().__init__(authorities=[], clients=[])
         self.reactor = reactor
+        self.networks = networks
         self._zone = zone
         self._on_query = on_query
+        self._forwarder = forwarder
+
+    def forwarded(self, question: bytes, source: str, *, stream: bool) -> Deferred[bytes] | None:
+        """The answer to come from elsewhere, or None for what is answered here."""
+        if self._forwarder is None or not any(IPv4Address(source) in network for network in self.networks):
+            return None
+        message = dns.Message()
+        message.fromStr(question)
+        query = message.queries[0]
+        if message.opCode != dns.OP_QUERY or query.cls != dns.IN or query.type in (AXFR, IXFR):
+            return None
+        if self._zone.address(query.name.name.decode("ascii", "replace")) is not None:
+            return None
+        return Deferred.fromCoroutine(self._forwarder.ask(question, stream=stream))
 
     def buildProtocol(self, addr: Any) -> _Stream | None:
         return None if len(self.connections) >= CONNECTIONS else _Stream(self, self.reactor)
@@ -126,9 +153,9 @@ class NameServer(server.DNSServerFactory):
 class _Datagrams(dns.DNSDatagramProtocol):
     noisy = False
 
-    def __init__(self, factory: NameServer, reactor: Any, networks: tuple[IPv4Network, ...]) -> None:
+    def __init__(self, factory: NameServer, reactor: Any) -> None:
         super().__init__(factory, reactor)
-        self._networks = networks
+        self._server = factory
         self._second = -1
         self._counts: dict[str, int] = {}
 
@@ -137,13 +164,22 @@ class _Datagrams(dns.DNSDatagramProtocol):
             return
         question = plain_question(data)
         if question is not None:
-            super().datagramReceived(question, addr)
+            answer = self._server.forwarded(question, addr[0], stream=False)
+            if answer is None:
+                super().datagramReceived(question, addr)
+            else:
+                answer.addCallback(self._write, addr)
         elif (complaint := format_error(data)) is not None:
             self.transport.write(complaint, addr)
 
+    def _write(self, answer: bytes, addr: tuple[str, int]) -> None:
+        if self.transport is not None:  # the server may have been stopped meanwhile
+            self.transport.write(answer, addr)
+
     def _may_answer(self, source: str) -> bool:
         """A forged source would turn answers against its owner: so only known networks, and not without end."""
-        if self._networks and not any(IPv4Address(source) in network for network in self._networks):
+        networks = self._server.networks
+        if networks and not any(IPv4Address(source) in network for network in networks):
             return False
         second = int(self._reactor.seconds())
         if second != self._second:
@@ -162,6 +198,10 @@ class _Stream(dns.DNSProtocol, policies.TimeoutMixin):
     def callLater(self, period: float, func: Callable[..., Any], *args: Any) -> Any:
         return self._reactor.callLater(period, func, *args)
 
+    def _send(self, answer: bytes) -> None:
+        if self.connected:
+            self.sendString(answer)
+
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.setTimeout(None)
         super().connectionLost(reason)
@@ -170,7 +210,12 @@ class _Stream(dns.DNSProtocol, policies.TimeoutMixin):
         self.resetTimeout()
         question = plain_question(data)
         if question is not None:
-            super().stringReceived(question)
+            peer = cast(Any, self.transport).getPeer().host
+            answer = cast(NameServer, self.controller).forwarded(question, peer, stream=True)
+            if answer is None:
+                super().stringReceived(question)
+            else:
+                answer.addCallback(self._send)
         elif (complaint := format_error(data)) is not None:
             self.sendString(complaint)
         else:

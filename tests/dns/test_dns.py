@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import struct
@@ -16,11 +17,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet import defer, reactor, task, threads
 from twisted.internet.error import CannotListenError
+from twisted.internet.protocol import DatagramProtocol
 from twisted.internet.utils import getProcessOutputAndValue
 
 from emulator.catalog import load
 from emulator.derive.zone import Zone
 from emulator.services import dns as service
+from emulator.services.dns_forward import Forwarder
 from emulator.wire.receipt import Endpoint
 
 CATALOG = load()
@@ -215,3 +218,132 @@ def test_any_bytes_are_plain_or_not(data: bytes) -> None:
     plain = service.plain_question(data)
     if plain is not None:
         service.dns.Message().fromStr(plain)
+
+
+class Elsewhere:
+    """Another name server, of dnslib, that knows one name; `long` makes answers that UDP cannot hold."""
+
+    def __init__(self, long: bool = False) -> None:
+        from dnslib.server import DNSServer
+
+        self.asked: list[str] = []
+        self._count = 60 if long else 1
+        self._servers = [DNSServer(self, address="127.0.0.1", port=0, tcp=False)]
+        self.port = self._servers[0].server.server_address[1]
+        self._servers.append(DNSServer(self, address="127.0.0.1", port=self.port, tcp=True))
+        for server in self._servers:
+            server.start_thread()
+
+    def resolve(self, request: Any, handler: Any) -> dnslib.DNSRecord:
+        name = str(request.q.qname)
+        self.asked.append(name)
+        reply = request.reply()
+        if name.lower() == "www.example.com.":
+            for number in range(self._count):
+                reply.add_answer(dnslib.RR(request.q.qname, rdata=dnslib.A(f"192.0.2.{number + 1}"), ttl=5))
+        else:
+            reply.header.rcode = dnslib.RCODE.NXDOMAIN
+        return reply
+
+    def close(self) -> None:
+        for server in self._servers:
+            server.stop()
+            server.server.server_close()
+
+
+@pytest.fixture
+def elsewhere(request: pytest.FixtureRequest) -> Iterator[Elsewhere]:
+    one = Elsewhere(long=getattr(request, "param", False))
+    yield one
+    one.close()
+
+
+LOOPBACK = (IPv4Network("127.0.0.0/8"),)
+
+
+def forwarding(port: int, networks: tuple[IPv4Network, ...] = LOOPBACK) -> Served:
+    forwarder = Forwarder(reactor, Endpoint("127.0.0.1", port), os.urandom)
+    return Served(networks=networks, forwarder=forwarder)
+
+
+@pytest_twisted.inlineCallbacks
+@pytest.mark.parametrize("tcp", [False, True])
+def test_other_names_are_asked_elsewhere_and_ours_are_not(elsewhere: Elsewhere, tcp: bool) -> Any:
+    one = forwarding(elsewhere.port)
+    question = dnslib.DNSRecord.question("WWW.example.com")
+    answer = yield ask(one.port, question, tcp)
+    assert (answer.header.id, answer.header.rcode) == (question.header.id, 0)
+    assert [str(rr.rdata) for rr in answer.rr] == ["192.0.2.1"]
+    unknown = yield ask(one.port, dnslib.DNSRecord.question("www.msn.com"), tcp)  # below a domain of ours, and not ours
+    assert unknown.header.rcode == dnslib.RCODE.NXDOMAIN
+    ours = yield ask(one.port, dnslib.DNSRecord.question("login.live.com"), tcp)
+    assert [str(rr.rdata) for rr in ours.rr] == [ADDRESSES["login.live.com"]]
+    assert elsewhere.asked == ["WWW.example.com.", "www.msn.com."]
+    yield one.close()
+
+
+@pytest_twisted.inlineCallbacks
+@pytest.mark.parametrize("elsewhere", [True], indirect=True, ids=["long"])
+def test_an_answer_that_is_cut_short_comes_whole_over_tcp(elsewhere: Elsewhere) -> Any:
+    one = forwarding(elsewhere.port)
+    short = yield ask(one.port, dnslib.DNSRecord.question("www.example.com"))
+    assert short.header.tc == 1
+    whole = yield ask(one.port, dnslib.DNSRecord.question("www.example.com"), tcp=True)
+    assert (whole.header.tc, len(whole.rr)) == (0, 60)
+    yield one.close()
+
+
+@pytest_twisted.inlineCallbacks
+def test_nobody_else_may_use_it(elsewhere: Elsewhere) -> Any:
+    one = forwarding(elsewhere.port, networks=())
+    answer = yield ask(one.port, dnslib.DNSRecord.question("www.example.com"))
+    assert answer.header.rcode == dnslib.RCODE.NXDOMAIN
+    assert elsewhere.asked == []
+    yield one.close()
+
+
+@pytest_twisted.inlineCallbacks
+@pytest.mark.parametrize("tcp", [False, True])
+def test_a_server_that_is_not_there_is_a_failure(tcp: bool) -> Any:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+    one = forwarding(port)
+    answer = yield ask(one.port, dnslib.DNSRecord.question("www.example.com"), tcp)
+    assert answer.header.rcode == dnslib.RCODE.SERVFAIL
+    assert answer.q.qname == "www.example.com"
+    yield one.close()
+
+
+@pytest_twisted.inlineCallbacks
+def test_answers_of_strangers_and_silence_are_a_failure_in_the_end() -> Any:
+    """The right source with a wrong id, a wrong question, and a question instead of an answer."""
+    clock = task.Clock()
+
+    class Reactor:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(clock if name == "callLater" else reactor, name)
+
+    seen: defer.DeferredQueue[bytes] = defer.DeferredQueue()
+
+    class Liar(DatagramProtocol):
+        def datagramReceived(self, datagram: bytes, addr: Any) -> None:
+            good = dnslib.DNSRecord.parse(datagram).reply().pack()
+            for bad in (bytes([good[0] ^ 1]) + good[1:], good[:13] + b"x" + good[14:], datagram, good[:11], b""):
+                self.transport.write(bad, addr)
+            seen.put(datagram)
+
+    port = reactor.listenUDP(0, Liar(), interface="127.0.0.1")  # type: ignore[attr-defined]
+    forwarder = Forwarder(Reactor(), Endpoint("127.0.0.1", port.getHost().port), os.urandom)
+    question = dnslib.DNSRecord.question("www.example.com").pack()
+    answer = defer.Deferred.fromCoroutine(forwarder.ask(question, stream=False))
+    ids = set()
+    for wait in (0.5, 1.0, 2.0):
+        ids.add((yield seen.get())[:2])
+        yield task.deferLater(reactor, 0.02, lambda: None)  # type: ignore[arg-type]
+        assert not answer.called
+        clock.advance(wait)
+    assert dnslib.DNSRecord.parse((yield answer)).header.rcode == dnslib.RCODE.SERVFAIL
+    assert len(ids) == 1
+    assert clock.getDelayedCalls() == []
+    yield port.stopListening()
