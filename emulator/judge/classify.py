@@ -110,6 +110,19 @@ def _twin(state: str) -> Test:
     return lambda evidence: evidence.near.facts.get("random_twin") == state
 
 
+CROWD_WORDS = {
+    "full": "silent, as everything new was by then: the connection table of the device is full",
+    "limit": "silent beside many others, while flows of its kind pass alone: a limit of the device, or this port",
+}
+
+
+def _crowd(kind: str) -> Test:
+    return lambda evidence: (
+        evidence.near.facts.get("crowd") == kind
+        and not (arrived(evidence) or half_open(evidence) or accepted(evidence))
+    )
+
+
 def _fault_words(evidence: Evidence) -> str:
     return f"the far end itself failed: {far_error(evidence)}"
 
@@ -153,6 +166,8 @@ TABLE: tuple[Row, ...] = (
         "likely",  # or a device between here and the proxy
         lambda e: f"the proxy took the connection and opened no tunnel: {e.near.detail}",
     ),
+    Row("one too many", _crowd("full"), "unknown", "open", lambda e: CROWD_WORDS["full"]),
+    Row("many at once", _crowd("limit"), "unknown", "open", lambda e: CROWD_WORDS["limit"]),
     # before a connection
     Row("icmp", _ending("icmp"), "blocked.icmp", "confirmed", _icmp_words, _offender),
     Row("reset at the SYN", _stage("connect", "reset"), "blocked.rst", _both, lambda e: "RST to the SYN"),

@@ -31,6 +31,9 @@ Ending = Literal[
 ]
 
 
+Crowd = Literal["", "full", "limit"]  # `facts["crowd"]` of a silent flow: it may have been one too many
+
+
 class IcmpError(msgspec.Struct, frozen=True):
     """An ICMP error from the socket's error queue: `offender` is the device that sent it."""
 

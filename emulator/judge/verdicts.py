@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-CLASSIFIER_VERSION = 3
+CLASSIFIER_VERSION = 4
 
 Certainty = Literal["confirmed", "likely", "open"]
 

@@ -16,7 +16,7 @@ from emulator.catalog import Catalog
 from emulator.judge.evidence import ControlState
 from emulator.judge.flow import Flow
 from emulator.judge.observation import Observation
-from emulator.probe import twins
+from emulator.probe import crowd, twins
 from emulator.probe.control import Control, ControlLost
 from emulator.probe.datagrams import DatagramAttempt, DetectionAttempt
 from emulator.probe.place import Place
@@ -53,6 +53,7 @@ class Surveyed(msgspec.Struct, frozen=True):
     after: tuple[Check, ...] = ()
     seconds: float = 0.0
     last_good: float = 0.0
+    notes: tuple[str, ...] = ()
 
     def control_of(self, observation: Observation) -> ControlState:
         """The control channel as it was for one flow: what ended well before it was lost has been asked for."""
@@ -99,6 +100,8 @@ class Survey:
         self._last_good = 0.0
         self._running = True
         self._stopped = ""
+        self._look_again = crowd.SecondLook("")
+        self._tagger = Tags(place.entropy(32))
 
     async def run(self) -> Surveyed:
         """Run everything. Never raises for what happens to flows."""
@@ -109,7 +112,8 @@ class Survey:
         await self._try_all()
         await self._twins()
         await self._settle()
-        if not self._stopped:
+        await self._second_look()
+        if not self._stopped and self._look_again.crowd != "full":
             for flow, observation, tag in await self._afterwards(self._found(started, before)):
                 self._flows = (*self._flows, flow)
                 self._observations[flow.id], self._tags[flow.id] = observation, tag
@@ -130,6 +134,7 @@ class Survey:
             (),
             self._place.clock() - started,
             self._last_good,
+            tuple(note for note in (self._look_again.note,) if note),
         )
 
     def stop(self, why: str) -> None:
@@ -139,14 +144,16 @@ class Survey:
             attempt.cancel(why)
 
     async def _announce(self) -> None:
-        tags = Tags(self._place.entropy(32))
         for flow in self._flows:
-            field = self._catalog.exchanges[flow.exchange].tag
-            self._tags[flow.id] = tags.allocate(field.protocol, field.bits)
+            self._tags[flow.id] = self._new_tag(flow)
         if self._control is None:
             return
         expected = tuple(Expected(flow.id, *self._expected(flow), flow.transport, flow.port) for flow in self._flows)
         await self._asked(self._control.announce(Announce(self._run, expected)))
+
+    def _new_tag(self, flow: Flow) -> bytes:
+        field = self._catalog.exchanges[flow.exchange].tag
+        return self._tagger.allocate(field.protocol, field.bits)
 
     def _expected(self, flow: Flow) -> tuple[str, str]:
         return self._catalog.exchanges[flow.exchange].tag.protocol, self._tags[flow.id].hex()
@@ -176,13 +183,7 @@ class Survey:
         if self._stopped:
             return
         tag = self._tags[flow.id]
-        attempt: StreamAttempt | DatagramAttempt
-        if flow.transport == "tcp":
-            attempt = StreamAttempt(self._place, flow, tag, SPEAKERS[flow.exchange])
-        elif discard is not None:
-            attempt = DetectionAttempt(self._place, flow, tag, discard)
-        else:
-            attempt = DatagramAttempt(self._place, flow, tag)
+        attempt = self._attempt(flow, tag) if discard is None else DetectionAttempt(self._place, flow, tag, discard)
         self._attempts.add(attempt)
         try:
             if isinstance(attempt, DetectionAttempt):
@@ -193,6 +194,31 @@ class Survey:
         finally:
             self._attempts.discard(attempt)
         self._progress(len(self._observations), len(self._flows))
+
+    def _attempt(self, flow: Flow, tag: bytes) -> StreamAttempt | DatagramAttempt:
+        if flow.transport == "tcp":
+            return StreamAttempt(self._place, flow, tag, SPEAKERS[flow.exchange])
+        return DatagramAttempt(self._place, flow, tag)
+
+    async def _second_look(self) -> None:
+        """Where flows of one kind pass and vanish: was it the port, or the crowd?"""
+        if self._stopped or self._state == "lost":
+            return
+        self._look_again = await crowd.second_look(self._flows, self._observations, self._retry)
+        for name in self._look_again.silent:
+            seen = self._observations[name]
+            facts = seen.facts | {"crowd": self._look_again.crowd}
+            self._observations[name] = msgspec.structs.replace(seen, facts=facts)
+
+    async def _retry(self, flows: list[Flow]) -> dict[str, Observation]:
+        """Once more, with tags of their own that nobody announced: what the far end sees of it counts for nothing."""
+        attempts = [self._attempt(flow, self._new_tag(flow)) for flow in flows]
+        self._attempts.update(attempts)
+        try:
+            seen = [await one for one in [Deferred.fromCoroutine(attempt.run()) for attempt in attempts]]
+        finally:
+            self._attempts.difference_update(attempts)
+        return {flow.id: one for flow, one in zip(flows, seen, strict=True)}
 
     async def _twins(self) -> None:
         """Where a payload died on an open connection: does random payload live?"""

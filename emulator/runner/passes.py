@@ -163,6 +163,7 @@ class Runner:
                 notes += [inward.note] if inward.note else []
             if control is not None:
                 control.close()
+        notes += surveyed.notes
         judged = (*judge(surveyed, watched=watched), *judged)
         network = nat.judge(detection.seen) if detection.seen is not None else None
         return self._record(
