@@ -62,9 +62,12 @@ def main(argv: Sequence[str]) -> int:
 
 def _keep(runtime: Path, name: str, command: list[str], ready: Path | None, report: int) -> None:
     # Two keepers of one name would fight over the state file; the lock goes with this process.
-    lock = os.open(runtime / f"{name}.lock", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    path = runtime / f"{name}.lock"
+    lock = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if not path.exists() or not os.path.samestat(os.fstat(lock), path.stat()):  # `down` removed it meanwhile
+            raise BlockingIOError
     except BlockingIOError as error:
         raise LabError(f"the lab {name!r} is being started by somebody else: wait, then look at its status.") from error
     if ready is not None:

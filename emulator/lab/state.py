@@ -119,7 +119,9 @@ def down(*, name: str = NAME, runtime: Path | None = None) -> bool:
                 break
     finally:
         os.close(keeper)
-    for path in (state_file(name, runtime), join_file(name, runtime), hosts_file(name, runtime)):
+    beside = state_file(name, runtime)
+    ours = (beside, join_file(name, runtime), hosts_file(name, runtime), *map(beside.with_suffix, (".log", ".lock")))
+    for path in ours:
         path.unlink(missing_ok=True)
     return True
 

@@ -156,6 +156,8 @@ def sentence(record: RunRecord) -> str:
     rest = f"; {len(record.not_run)} not run" if record.not_run else ""
     rest += f"; {len(record.skipped)} skipped" if record.skipped else ""
     match record.exit_code:
+        case 0 if not total:
+            return f"What was found is what stands here: nothing was expected of {passes}{rest}."
         case 0:
             return f"Everything is as the scenarios say: {counted}{rest}."
         case 1:

@@ -42,7 +42,11 @@ class Suite:
     def __init__(self, path: Path, network: PrivateNetwork) -> None:
         self.path = path
         self._network = network
+        self.runtime = path / "runtime"
         self.ini("addopts = --strict-markers", "filterwarnings = error")
+
+    def _environment(self) -> dict[str, str]:
+        return os.environ | {"COLUMNS": "300", "XDG_RUNTIME_DIR": str(self.runtime)}
 
     def ini(self, *lines: str) -> None:
         (self.path / "pytest.ini").write_text("\n".join(("[pytest]", *lines, "")))
@@ -64,7 +68,7 @@ class Suite:
     def run(self, *arguments: str | Path, twisted: bool = False) -> subprocess.CompletedProcess[str]:
         plain = () if twisted else ("-p", "no:twisted")
         command = (sys.executable, "-m", "pytest", *plain, *map(str, arguments))
-        done = self._network.run(*command, limit=120, cwd=self.path, env=os.environ | {"COLUMNS": "300"})
+        done = self._network.run(*command, limit=120, cwd=self.path, env=self._environment())
         assert "INTERNALERROR" not in done.stdout + done.stderr
         return done
 
@@ -241,4 +245,5 @@ def test_in_a_lab_that_is_gone_at_the_end(suite: Suite) -> None:
     web_only = suite.shipped("web-only.toml", "web-only.nft")
     done = suite.run("--messenger-samples=0", "--messenger-timeout=1.5", suite.path, web_only, "-k", "6891 or outcome")
     assert done.returncode == 0
-    assert counts(done)["passed"] == 13
+    assert counts(done)["passed"] == 14, done.stdout  # 12 outcomes, the row 6891-6900, the script's rule
+    assert [path.name for path in suite.runtime.rglob("*") if path.is_file() and path.suffix != ".log"] == []
