@@ -10,7 +10,9 @@ import gc
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -71,6 +73,16 @@ def _settle(reactor: Any, before: set[Any]) -> set[Any]:
         pytest_twisted.blockon(deferLater(reactor, TURN, lambda: None))
         left = _left(reactor) - before
     return left
+
+
+@pytest.fixture(scope="session")
+def runtime() -> Iterator[Path]:
+    """A runtime directory for labs of the tests, so that a lab of this machine's user is left alone."""
+    # Not below pytest's own directory: every pytest that starts closes that to other users, and squid is one.
+    with tempfile.TemporaryDirectory(prefix="messenger-lab-test-") as name:
+        path = Path(name)
+        path.chmod(0o755)
+        yield path
 
 
 @pytest.fixture(scope="session")

@@ -119,7 +119,7 @@ def shell(name: str, place: Place, argv: tuple[str, ...]) -> None:
     The exit code is the shell's or the command's, 128 + n when signal n ended it; 3: no such lab, or command.
     """
     with clear_errors(), _boxes(name) as boxes:
-        code = lab_shell.attach(boxes.pid(place), place, argv)
+        code = lab_shell.attach(boxes, place, argv)
     sys.exit(code)
 
 

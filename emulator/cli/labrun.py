@@ -106,7 +106,7 @@ def _say(record: PassRecord) -> None:
 def _lab(catalog: Catalog, options: Options, certs: Path | None, name: str | None) -> Iterator[tuple[Boxes, Path]]:
     which = name or state.NAME
     if name is not None or (sys.platform == "linux" and state.status(name=which) is not None):
-        with state.load_lab(name=which) as boxes:
+        with state.load_lab(name=which) as boxes, state.alone(which):
             stderr.print("[dim]using the lab that is up[/]")
             yield boxes, state.join_file(which)
         return

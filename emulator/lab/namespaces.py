@@ -15,7 +15,8 @@ from emulator.lab.addressing import LabError
 CLONE_NEWNS = 0x00020000
 CLONE_NEWUSER = 0x10000000
 CLONE_NEWNET = 0x40000000
-MS_REC, MS_PRIVATE = 1 << 14, 1 << 18
+MS_BIND, MS_REC, MS_PRIVATE = 1 << 12, 1 << 14, 1 << 18
+RESOLVER = "/etc/resolv.conf"
 CAP_NET_ADMIN, CAP_SYS_ADMIN = 12, 21  # bits of CapEff
 REMEDY = "`messenger-lab doctor` says what forbids it, or run as root"
 
@@ -93,11 +94,18 @@ class Door:
     """The way into the namespaces of a process: opened before a fork, gone through in the child, closed behind it.
 
     Through a lab of one's own (`acquire`) and of another process of the same user alike. `user`: whom to be inside.
-    `own_memory`: with a /dev/shm of its own, which vanishes with it. Raises LabError: gone, or no such user.
+    `own_memory`: with a /dev/shm of its own, which vanishes with it. `resolver`: file in place of /etc/resolv.conf.
+    Raises LabError: gone, or no such user.
     """
 
-    def __init__(self, holder: int, user: str | None = None, *, own_memory: bool = False) -> None:
-        self._own_memory = own_memory
+    def __init__(
+        self, holder: int, user: str | None = None, *, own_memory: bool = False, resolver: Path | None = None
+    ) -> None:
+        self._mounts: list[tuple[bytes, bytes, bytes, int, bytes]] = []
+        if own_memory:
+            self._mounts.append((b"tmpfs", b"/dev/shm", b"tmpfs", 0, b"mode=1777"))
+        if resolver is not None and Path(RESOLVER).exists():
+            self._mounts.append((bytes(resolver), RESOLVER.encode(), b"none", MS_BIND, b""))
         self._identity = None if user is None else _identity(user)
         self._nested = self._identity is not None and owner(holder, self._identity.pw_uid) is None
         self._user = -1
@@ -115,10 +123,11 @@ class Door:
         if self._user >= 0:
             call("setns", self._user, CLONE_NEWUSER)  # first: it gives the right to the second
         call("setns", self._net, CLONE_NEWNET)
-        if self._own_memory:
+        if self._mounts:
             call("unshare", CLONE_NEWNS)
-            call("mount", b"none", b"/", b"none", MS_REC | MS_PRIVATE, b"")
-            call("mount", b"tmpfs", b"/dev/shm", b"tmpfs", 0, b"mode=1777")
+            call("mount", b"none", b"/", b"none", MS_REC | MS_PRIVATE, b"")  # else they would be everybody's
+        for mount in self._mounts:
+            call("mount", *mount)
         if self._identity is None:
             return
         if self._nested:

@@ -44,15 +44,17 @@ def start_in(
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
     own_memory: bool = False,
+    resolver: Path | None = None,
     foreground: bool = False,
     keep: Collection[int] = (),
 ) -> subprocess.Popen[bytes]:
     """Start `argv` in the namespaces of process `holder`, in a session of its own, so that Ctrl-C ends only us.
 
-    `own_memory`: with a /dev/shm of its own. `foreground`: in our session, at our terminal. `keep`: descriptors for it.
+    `own_memory`: with a /dev/shm of its own. `resolver`: file in place of /etc/resolv.conf. `foreground`: in our
+    session, at our terminal. `keep`: descriptors for it.
     Raises LabError: the namespace is gone, the program is missing, the user is unknown.
     """
-    door = Door(holder, user, own_memory=own_memory)
+    door = Door(holder, user, own_memory=own_memory, resolver=resolver)
     try:
         return _start(
             argv,

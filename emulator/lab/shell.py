@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from emulator.lab.addressing import Place
+from emulator.lab.boxes import Boxes
 from emulator.lab.process import start_in
 
 # The person's own settings first, so that the prompt is theirs with the place in front.
@@ -20,9 +21,10 @@ PS1='({place}) '"$PS1"
 """
 
 
-def attach(holder: int, place: Place, argv: Sequence[str]) -> int:
-    """Run `argv`, or a shell, in the namespaces of process `holder` and on our terminal; returns its exit code.
+def attach(boxes: Boxes, place: Place, argv: Sequence[str]) -> int:
+    """Run `argv`, or a shell, in a box and on our terminal; returns its exit code.
 
+    Inside and outside, names are asked of the emulator, round the firewall: there is no other name server in the lab.
     128 + n: ended by signal n. Raises LabError: the lab is gone, or there is no such command.
     """
     descriptor = os.memfd_create("messenger-lab-shell", 0)  # read once by bash, and never a file
@@ -38,10 +40,24 @@ def attach(holder: int, place: Place, argv: Sequence[str]) -> int:
     # Ctrl-C is for the command. A handler, because what is ignored stays ignored in the command.
     before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGQUIT)}
     try:
-        process = start_in(holder, command, stdin=None, env=environment, foreground=True, keep=(descriptor,))
+        process = start_in(
+            boxes.pid(place),
+            command,
+            stdin=None,
+            env=environment,
+            resolver=_resolver(boxes) if place != "firewall" else None,
+            foreground=True,
+            keep=(descriptor,),
+        )
         code = process.wait()
     finally:
         os.close(descriptor)
         for number, handler in before.items():
             signal.signal(number, handler)
     return code if code >= 0 else 128 - code
+
+
+def _resolver(boxes: Boxes) -> Path:
+    path = boxes.directory / "resolv.conf"
+    path.write_text(f"nameserver {boxes.mgmt_outside}\n")
+    return path

@@ -5,12 +5,14 @@ Not the lab itself: a detached keeper process holds that, and one JSON file in t
 
 from __future__ import annotations
 
+import fcntl
 import os
 import select
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -132,6 +134,22 @@ def load_lab(*, name: str = NAME, runtime: Path | None = None) -> Boxes:
     if state is None:
         raise LabError(f"no lab {name!r} is up: start one with `{_command('up', name)}`.")
     return Boxes(state.holders, state.addresses, runtime or runtime_directory(os.environ))
+
+
+@contextmanager
+def alone(name: str) -> Iterator[None]:
+    """Be the only run in the lab called `name`: a second one would change rules under the first. Raises LabError."""
+    lock = os.open(runtime_directory(os.environ) / f"{name}.run", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError as error:
+        raise LabError(
+            f"another run is using the lab {name!r}: wait for it, or run in another one "
+            "(`messenger-lab lab up --name second`, `messenger-lab run --lab second ...`)."
+        ) from error
+    finally:
+        os.close(lock)
 
 
 def apply(path: Path, *, name: str = NAME, runtime: Path | None = None) -> None:

@@ -10,7 +10,8 @@ import sys
 from pathlib import Path
 
 PROC = Path("/proc")
-LISTENING = "0A"
+NOBODY = "0"  # inode of a socket that no program has any more
+LISTENING, ENDED = "0A", "06"  # states of a socket
 ELSEWHERE = {
     "win32": "`netstat -abno` names it",
     "linux": "`sudo ss -tulpn` names it",
@@ -30,6 +31,8 @@ class Holders:
         `address` is what could not be bound; "0.0.0.0" is any.
         """
         found = self._socket(transport, address, port)
+        if found is not None and found[1] == NOBODY:
+            return "a connection that ended lately (for a minute at most)"
         if found is None:
             return f"another program ({ELSEWHERE.get(sys.platform, f'`lsof -nP -i :{port}` names it')})"
         uid, inode = found
@@ -48,7 +51,8 @@ class Holders:
                 continue
             for fields in map(str.split, rows):
                 where, _, number = fields[1].partition(":")
-                if int(number, 16) == port and fields[9] != "0" and _meets(where, address):
+                theirs = fields[9] != NOBODY or fields[3] == ENDED
+                if int(number, 16) == port and theirs and _meets(where, address):
                     candidates.append((fields[3] != LISTENING, int(fields[7]), fields[9]))
         return min(candidates)[1:] if candidates else None
 

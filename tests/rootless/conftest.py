@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -37,11 +36,3 @@ def user() -> Iterator[OrdinaryUser]:
         for name in ("lab", "second"):
             one.run("lab", "down", "--name", name)
         one.close()
-
-
-@pytest.fixture(scope="session")
-def runtime() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="messenger-lab-test-") as name:
-        path = Path(name)
-        path.chmod(0o755)
-        yield path

@@ -7,6 +7,7 @@ import re
 import select
 import signal
 import subprocess
+from pathlib import Path
 from time import monotonic
 
 import pytest
@@ -62,6 +63,16 @@ def test_without_a_lab_one_is_made_for_the_command(user: OrdinaryUser) -> None:
     assert (done.returncode, done.stdout) == (0, "connected\n"), done.stderr
     assert "no lab is up" in done.stderr
     assert list((elsewhere / "messenger-lab").iterdir()) == []
+
+
+def test_names_are_the_emulators(user: OrdinaryUser) -> None:
+    """For a program that knows nothing of the lab; the machine's own resolver stays as it is."""
+    before = Path("/etc/resolv.conf").read_text()
+    command = ("curl", "-sS", "--max-time", "5", "-o", "/dev/null", "-w", "%{remote_ip}", "http://Login.live.com/")
+    done = user.run("lab", "shell", "inside", "--", *command)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("203.0.113.")
+    assert Path("/etc/resolv.conf").read_text() == before
 
 
 def test_a_shell_on_a_terminal_says_where_one_is(user: OrdinaryUser) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from descendants import await_gone, family, own_networks
+from descendants import Family, await_gone, ending, family, own_networks
 from ordinary_user import CHECKOUT, OrdinaryUser
 from private_network import lab as messenger_lab
 
@@ -72,17 +72,25 @@ def test_root_and_user_at_the_same_time_see_the_same(user: OrdinaryUser, runtime
 
 
 def test_two_labs_of_one_user_that_stay_up(user: OrdinaryUser) -> None:
-    """Rules are loaded into one, squid runs in the other, both at once; then one goes and the other stays."""
+    """Rules are loaded into one, squid runs in the other, both at once; then one goes and the other stays.
+
+    One lab takes one run at a time.
+    """
     for name in ("lab", "second"):
         done = user.run("lab", "up", "--name", name)
         assert done.returncode == 0, done.stderr
     assert user.run("lab", "apply", str(CHECKOUT / "scenarios" / "block-all.nft")).returncode == 0
     options = ("--samples", "0", "--timeout", "2")
     squid = user.start("run", "proxy-note", "--pass", "forced-with", "--lab", "second", *options)
-    plain = user.run("run", "no-udp", *options)
+    plain = user.start("run", "no-udp", *options)
+    assert plain.stderr is not None
+    said_first = plain.stderr.readline()
+    third = user.run("run", "open", *options)
+    plain_said = plain.communicate(timeout=120)
     said = squid.communicate(timeout=120)
-    assert (plain.returncode, squid.returncode) == (0, 0), (plain.stdout, plain.stderr, said)
-    assert "using the lab that is up" in plain.stderr
+    assert (plain.returncode, squid.returncode) == (0, 0), (plain_said, said)
+    assert "using the lab that is up" in said_first
+    assert (third.returncode, "another run is using the lab 'lab'" in third.stderr) == (3, True), third.stderr
     assert user.run("lab", "down", "--name", "second").returncode == 0
     assert user.run("lab", "status").returncode == 0
     none = user.run("run", "open", "--lab", "second")
@@ -104,22 +112,18 @@ def test_a_killed_keeper_of_a_user_leaves_nothing(user: OrdinaryUser) -> None:
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -9)])
 def test_nothing_survives_an_interrupted_demo_of_a_user(user: OrdinaryUser, number: int, code: int) -> None:
     process = user.start("demo", "proxy-note", "--timeout", "8", "--samples", "0")
-    try:
+    with ending(process):
         assert process.stderr is not None
         members = squid_runs(process)
         assert len(own_networks(members)) == 3
         process.send_signal(number)
         process.communicate(timeout=20)
-    finally:
-        if process.poll() is None:
-            process.kill()
-            process.communicate(timeout=5)
     assert process.returncode == code
     await_gone(members)
     assert left(user) == []
 
 
-def squid_runs(process: subprocess.Popen[str]) -> dict[int, str]:
+def squid_runs(process: subprocess.Popen[str]) -> Family:
     """The family of a demo, once its squid is part of it."""
     for _ in range(200):
         members = family(process.pid)

@@ -1,12 +1,10 @@
-"""Lab tests of this folder: a runtime directory of their own, so that a lab of this machine's user is left alone."""
+"""Lab tests of this folder skip where no lab can be."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import sys
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,11 +21,3 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents and "lab" in item.keywords and why:
             item.add_marker(pytest.mark.skip(reason=why))
-
-
-@pytest.fixture(scope="session")
-def runtime() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="messenger-lab-test-") as name:
-        path = Path(name)
-        path.chmod(0o755)
-        yield path

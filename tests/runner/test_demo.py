@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from descendants import await_gone, family, own_networks
+from descendants import await_gone, ending, family, own_networks
 from private_network import lab
 
 pytestmark = pytest.mark.lab
@@ -111,7 +111,7 @@ def test_nothing_survives_an_interrupted_demo(runtime: Path, tmp_path: Path, num
         env=environment(runtime),
         cwd=tmp_path,
     )
-    try:
+    with ending(process):
         assert process.stderr is not None
         said = process.stderr.readline()
         assert said.startswith("open "), said + process.stderr.read()
@@ -120,10 +120,6 @@ def test_nothing_survives_an_interrupted_demo(runtime: Path, tmp_path: Path, num
         assert len(own_networks(members)) == 3
         process.send_signal(number)
         process.communicate(timeout=20)
-    finally:
-        if process.poll() is None:
-            process.kill()
-            process.communicate(timeout=5)
     assert process.returncode == code
     await_gone(members)
     assert left(runtime) == []
