@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test test-slow lint bench docs clean setup system
+.PHONY: image demo test test-slow lint bench docs clean setup system
 
 demo: setup  ## the main job: all scenarios through a real firewall, with a report
 	$(BIN)/messenger-lab demo
@@ -23,6 +23,9 @@ lint: setup  ## style, types, layers
 
 bench: setup  ## speed, printed beside a peer
 	$(BIN)/python -m benchmarks
+
+image:  ## the container image, by Docker or buildah; says why where it cannot be built
+	@sh docker/build.sh
 
 setup: system $(STAMP)
 

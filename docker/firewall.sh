@@ -23,5 +23,6 @@ nft flush ruleset
 nft -f "$rules"
 echo "loaded: $SCENARIO"
 # Nothing more to do, but the network lives as long as this process.
-trap 'exit 0' TERM INT
-while :; do sleep 3600 & wait $!; done
+sleep infinity &
+trap 'kill $!; exit 0' TERM INT
+wait

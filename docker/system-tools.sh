@@ -8,6 +8,7 @@ NEEDS="nft:nftables ip:iproute2 squid:squid-openssl curl:curl openssl:openssl"
 TESTS="dig:dnsutils tshark:tshark nmap:nmap stun:stun-client turnutils_natdiscovery:coturn sqlite3:sqlite3 file:file"
 TESTS="$TESTS setcap:libcap2-bin gcc:gcc pkg-config:pkg-config /usr/include/nice/agent.h:libnice-dev sipp:sip-tester socat:socat"  # independent callers
 TESTS="$TESTS iptables:iptables unbound:unbound"  # what printed rules are loaded into
+TESTS="$TESTS docker-compose:docker-compose"  # validates the compose file
 
 missing=""
 for need in $NEEDS $TESTS; do

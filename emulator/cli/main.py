@@ -18,6 +18,7 @@ COMMANDS = {
     "lab": "Three network namespaces with a real firewall, kept for as long as you like.",
     "catalog": "Print the documented tables.",
     "schema": "Print the JSON schema of a run's record.",
+    "ping": "Ask whether the emulator of a join file answers.",
     "rules": "Print what a firewall, proxy or name server has to be told.",
     "certs": "Make, show and export the lab's certificates.",
     "doctor": "Say what this machine lacks, what that costs, and the remedy.",

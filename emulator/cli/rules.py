@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from ipaddress import AddressValueError, IPv4Address, IPv4Network
 from pathlib import Path
@@ -10,10 +9,10 @@ from pathlib import Path
 import rich_click as click
 
 from emulator.catalog import Catalog, load
-from emulator.cli.terminal import BAD_INPUT, check_writable, clear_errors, complain, named_by_person, now, stderr
+from emulator.cli.joining import read_join
+from emulator.cli.terminal import BAD_INPUT, check_writable, clear_errors, complain, named_by_person, stderr
 from emulator.derive.rules import FORMATS, NAMES, RuleSet, Site, needed, render, repair
 from emulator.derive.shared import shared_addresses
-from emulator.wire import join as join_file
 
 CHAIN = "inet filter forward"  # where Debian's own nftables.conf filters what it forwards
 
@@ -127,13 +126,7 @@ def _addresses(catalog: Catalog, form: str, join_from: str | None, address: str 
             return shared_addresses(catalog, str(IPv4Address(address)), address)
         except AddressValueError:
             complain(f"--address: {address!r} is no IPv4 address: give the emulator's, in dots", BAD_INPUT)
-    line = os.environ.get(join_file.VARIABLE)
-    if join_from is not None:
-        with named_by_person(join_from):
-            text, source = Path(join_from).read_text("utf-8", "replace"), join_from
-    elif line:
-        text, source = join_file.from_line(line), join_file.VARIABLE
-    else:
+    join = read_join(catalog, join_from)
+    if join is None:
         complain(f"{form} needs addresses: give --join FILE, or --address IP that plays every host", BAD_INPUT)
-    addresses: dict[str, str] = join_file.load(text, now=now(), catalog=catalog.digest, source=source).addresses
-    return addresses
+    return join.addresses

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
-from ipaddress import AddressValueError, IPv4Address
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +11,7 @@ import rich_click as click
 from msgspec.structs import replace
 
 from emulator.catalog import Catalog, load
+from emulator.cli.joining import read_join
 from emulator.cli.results import Sinks, deliver, run_record
 from emulator.cli.selection import Todo, name_of, select, todo, without_proxy
 from emulator.cli.terminal import (
@@ -22,7 +21,6 @@ from emulator.cli.terminal import (
     clear_errors,
     complain,
     entropy,
-    named_by_person,
     now,
     stderr,
 )
@@ -31,7 +29,6 @@ from emulator.net.descriptors import raise_limit
 from emulator.probe.place import parse_proxy
 from emulator.report.progress import ProgressLine
 from emulator.runner.passes import DEFAULT_TIMEOUT, Options, Runner
-from emulator.wire import join as join_file
 from emulator.wire.join import Join
 
 
@@ -82,7 +79,7 @@ def command(
         seed = checked_seed(seed)
         if lab_name is not None and join_from is not None:
             complain("--lab and --join name two emulators: give one of them", BAD_INPUT)
-        join = None if lab_name is not None else _join(catalog, join_from)
+        join = None if lab_name is not None else read_join(catalog, join_from)
         if join is None:
             if proxy:
                 complain("--proxy needs --join: in the lab a scenario names its own proxy", BAD_INPUT)
@@ -101,36 +98,6 @@ def command(
             wanted, skipped = todo(chosen, only, lambda one: without_proxy(one, options.proxy))
             record = _run_from_here(catalog, join, wanted, options, progress)
         sys.exit(deliver(replace(record, skipped=tuple(skipped)), catalog, sinks))
-
-
-def _join(catalog: Catalog, source: str | None) -> Join | None:
-    if source is None:
-        line = os.environ.get(join_file.VARIABLE)
-        if not line:
-            return None
-        text, name = join_file.from_line(line), join_file.VARIABLE
-    elif source == "-":
-        text, name = sys.stdin.read(), "standard input"
-    else:
-        with named_by_person(source):
-            text, name = Path(source).read_text("utf-8", "replace"), source
-    join = join_file.load(text, now=now(), catalog=catalog.digest, source=name)
-    _check_join(join, catalog, name)
-    return join
-
-
-def _check_join(join: Join, catalog: Catalog, source: str) -> None:
-    """What `load` cannot know: that every host has an address, and that keys are keys."""
-    for field in ("seed", "relay_key", "token", "pin"):
-        try:
-            bytes.fromhex(getattr(join, field))
-        except ValueError:
-            complain(f"{source}: field `{field}` is not hexadecimal: copy the file again from `serve`", BAD_INPUT)
-    for host in (*catalog.host_names, "peer", "second"):
-        try:
-            IPv4Address(join.addresses.get(host, ""))
-        except AddressValueError:
-            complain(f"{source}: field `addresses`: {host} has no IPv4 address: copy the file again", BAD_INPUT)
 
 
 def _run_from_here(catalog: Catalog, join: Join, wanted: Todo, options: Options, progress: str) -> RunRecord:
