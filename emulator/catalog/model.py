@@ -206,13 +206,22 @@ class Path(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class JourneyStep(msgspec.Struct, frozen=True, kw_only=True):
-    """One step of a journey. `carried`: the step whose path it rides on; `optional`: the journey goes on without it."""
+    """One step of a journey. `carried`: the step whose path it rides on; `optional`: the journey goes on without it.
+
+    `emulated`: what is said in it is our own, because the original is not known, whatever the path's exchange is.
+    """
 
     id: str
     title: Text
     way: tuple[Path, ...] = ()
     carried: str = ""
     optional: bool = False
+    emulated: bool = False
+
+    def labelled(self, language: Literal["en", "pt"]) -> str:
+        """The title, with the label of what is our own."""
+        title, label = (self.title.en, "emulated") if language == "en" else (self.title.pt, "emulado")
+        return f"{title} ({label})" if self.emulated else title
 
 
 class Journey(msgspec.Struct, frozen=True, kw_only=True):

@@ -71,7 +71,7 @@ def journeys(catalog: Catalog, language: Language = "en") -> Rows:
         for step in journey.step:
             paths = [" + ".join(path.needs) + (f" ({path.by})" if path.by else "") for path in step.way]
             first, *others = paths or [f"that of {step.carried}"]
-            title = getattr(step.title, language)
+            title = step.labelled(language)
             rows.append((journey.id, step.id, title, first, " · ".join(others), "yes" if step.optional else ""))
     return head, rows
 

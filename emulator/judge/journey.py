@@ -47,6 +47,7 @@ class StepRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     `dead` are the paths before it that were known to carry nothing, `failed` the flows of paths tried in vain.
     `words` say what was achieved or missing; `seconds` is its duration. `carried`: by which bridge, and how fast.
+    `emulated`: what was said is our own, because the original is not known.
     """
 
     id: str
@@ -59,6 +60,7 @@ class StepRecord(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float = 0.0
     optional: bool = False
     carried: tuple[Carried, ...] = ()
+    emulated: bool = False
 
 
 class JourneyRecord(msgspec.Struct, frozen=True, kw_only=True):

@@ -56,9 +56,9 @@ def journey_grade(journey: JourneyRecord) -> str:
 
 
 def step_title(catalog: Catalog, journey: str, step: str) -> str:
-    """A step's title in English; its id where the catalog has become another."""
+    """A step's title in English, with its label; its id where the catalog has become another."""
     known = catalog.journey_by_id.get(journey)
-    return next((one.title.en for one in known.step if one.id == step), step) if known is not None else step
+    return next((one.labelled("en") for one in known.step if one.id == step), step) if known is not None else step
 
 
 class Stopped(msgspec.Struct, frozen=True):

@@ -10,6 +10,7 @@ import re
 
 import msgspec
 
+from emulator.wire import slp
 from emulator.wire.errors import WireError
 
 LOCALE = 1033  # English, as a decimal language id
@@ -49,9 +50,9 @@ def read_context(text: str) -> Activity:
     if len(text) > CONTEXT_LIMIT:
         raise WireError(f"an activity's context of {len(text)} characters")
     try:
-        plain = base64.b64decode(text + "=" * (-len(text) % 4), validate=True).decode("utf-16-le")
-    except ValueError as error:
-        raise WireError(f"an activity's context that is no text: {error}") from error
+        plain = slp.context_bytes(text).decode("utf-16-le")
+    except UnicodeDecodeError as error:
+        raise WireError(f"an activity's context that is no text: {error.reason}") from error
     found = _CONTEXT.fullmatch(plain)
     if found is None:
         raise WireError(f"an activity's context {plain[:60]!r}")

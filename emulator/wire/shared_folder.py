@@ -12,7 +12,7 @@ import struct
 
 import msgspec
 
-from emulator.wire import markup, p2p
+from emulator.wire import markup, p2p, slp
 from emulator.wire.errors import WireError
 
 KIND = 1  # of the UUN and UBN that carry SNM
@@ -89,10 +89,7 @@ def copied(opening: Opening) -> str:
 
 def read_context(text: str) -> Opening:
     """Read a session's context of our own form. Raises WireError."""
-    try:
-        raw = base64.b64decode(text[:4096] + "=" * (-len(text) % 4), validate=True)
-    except ValueError as error:
-        raise WireError(f"a folder's context that is no base64: {error}") from error
+    raw = slp.context_bytes(text)
     if len(raw) != _FORM.size or not raw.startswith(_PREAMBLE):
         raise WireError(f"a folder's context of {len(raw)} bytes that begins with {raw[:8].hex()}")
     _, size, _, first, folder, _, second = _FORM.unpack(raw)

@@ -153,7 +153,7 @@ def file_context(name: str, size: int, preview: bytes = b"") -> str:
 
 def read_file_context(text: str) -> FileContext:
     """A file invitation's context of version 2 or 3, with or without preview. Raises WireError."""
-    raw = _unbase64(text)
+    raw = context_bytes(text)
     if len(raw) < 20 + _NAME:
         raise WireError(f"a file context of {len(raw)} bytes")
     length, _, size, without = struct.unpack("<IIQI", raw[:20])
@@ -170,10 +170,11 @@ def object_context(description: str) -> str:
 
 def read_object_context(text: str) -> str:
     """The description in such a context. Raises WireError."""
-    return _unbase64(text).rstrip(b"\0").decode("utf-8", "replace")
+    return context_bytes(text).rstrip(b"\0").decode("utf-8", "replace")
 
 
-def _unbase64(text: str) -> bytes:
+def context_bytes(text: str) -> bytes:
+    """A context's bytes, its padding written or not. Raises WireError."""
     try:
         return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except ValueError as error:

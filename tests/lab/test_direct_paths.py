@@ -73,7 +73,7 @@ def through(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Through]:
     file = place / "direct.toml"
     file.write_text(SCENARIO)
     catalog = load()
-    options = Options(seed="0011", samples=0, timeout=0.6)
+    options = Options(seed="0011", samples=0, timeout=1.5)
     with Lab(catalog) as lab:
         join, _ = start_serve(lab, catalog, options, place / "certs")
         runner = LabRunner(lab, join, options)
@@ -216,6 +216,20 @@ def test_everything_that_carries_data_says_by_which_bridge_and_how_fast(through:
     }
 
 
+def test_what_is_our_own_is_labelled_in_record_and_flows(through: Through) -> None:
+    record = through(FORWARD.format(""))
+    emulated = {(journey.id, one.id) for journey in record.journeys for one in journey.steps if one.emulated}
+    assert {name for journey, name in emulated if journey == "folder"} == {"certificate", "open", "list"}
+    assert not {name for journey, name in emulated if journey in ("session", "game")}
+    flows = {one.flow.id for one in record.judged if one.flow.row == "folder" and one.flow.emulated}
+    assert flows == {
+        "folder/certificate/rst",
+        "folder/open/msnp",
+        "folder/list/p2p-direct",
+        "folder/list/p2p-direct#2",
+    }
+
+
 @pytest.mark.parametrize(("journey", "name"), PEERS)
 def test_where_one_direction_passes_that_one_is_enough(through: Through, journey: str, name: str) -> None:
     record = through(FORWARD.format(INWARD))
@@ -273,7 +287,7 @@ def test_a_cast_without_these_contacts_is_named_and_breaks_nothing(tmp_path: Pat
     file.write_text(SCENARIO)
     (tmp_path / "direct.nft").write_text(FORWARD.format(""))
     catalog = load()
-    options = Options(seed="0011", samples=0, timeout=0.6)
+    options = Options(seed="0011", samples=0, timeout=1.5)
     with Lab(catalog) as lab:
         join, _ = start_serve(lab, catalog, options, tmp_path / "certs", more=("--cast", str(cast)))
         scenario = load_scenario(str(file), catalog, cwd=tmp_path)

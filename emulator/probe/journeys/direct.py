@@ -5,17 +5,20 @@ Not the negotiation, nor what is said: that is `emulator.client.direct`. A conne
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from typing import Protocol, TypeVar
 
 from msgspec.structs import replace
 from twisted.internet.defer import Deferred
 
 from emulator.client import direct_sockets
-from emulator.client.direct_bridge import Limits
+from emulator.client.channel import Channel
+from emulator.client.direct_bridge import Limits, NoWay
 from emulator.client.direct_passage import Passage
 from emulator.client.direct_sockets import PeerLink, SocketListening
 from emulator.client.direct_ways import Accept, PeerStream, Standing
 from emulator.client.network import Data, Ended, StreamEnded, Unexpected
+from emulator.client.sessions import Sessions
 from emulator.judge.flow import Flow
 from emulator.judge.observation import Observation
 from emulator.net.route import source_for
@@ -86,6 +89,48 @@ def journey_ways(travel: Travel, seen: str) -> JourneyWays:
 def limits_of(place: Place) -> Limits:
     """How long a journey waits for a connection that does not come up."""
     return Limits(whole=1.5 * place.timeout, dial=place.timeout, handshake=place.timeout)
+
+
+class Went(Protocol):
+    """What became of data that went both ways over one channel: how, and how much."""
+
+    @property
+    def passage(self) -> Passage: ...
+
+    @property
+    def size(self) -> int: ...
+
+
+W = TypeVar("W", bound=Went)
+
+
+async def each_listens(
+    travel: Travel,
+    seen: str,
+    sessions: Sessions,
+    channel: Channel,
+    there: Callable[[], Awaitable[W]],
+    back: Callable[[], Awaitable[W]],
+) -> tuple[W, W, str]:
+    """`there` once this end has asked for a connection on the channel, then `back` in a session that the contact opens.
+
+    Where none comes up data go over the switchboard, as clients do. Both, and how they went, in words. Raises NoWay
+    when neither went directly.
+    """
+    ways, why = journey_ways(travel, seen), ""
+    sessions.connect_directly(ways, limits_of(travel.place))
+    try:
+        await channel.connect()
+    except NoWay as none:
+        why = str(none)
+    first = await there()
+    channel.close()
+    second = await back()
+    passages = first.passage, ways.explained(second.passage)
+    if not any(passage.direct for passage in passages):
+        raise NoWay(f"no direct connection came up: {why}")
+    words = (travel.carried("there", passages[0], first.size), travel.carried("back", passages[1], second.size))
+    return first, second, "; ".join(words)
 
 
 class DirectStream(LinkStream):

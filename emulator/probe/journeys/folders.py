@@ -11,14 +11,13 @@ from emulator.catalog.model import Path
 from emulator.client import folders
 from emulator.client.account import Tickets
 from emulator.client.board import Board
-from emulator.client.direct_bridge import NoWay
 from emulator.client.folders import Compared, Folder
 from emulator.client.messenger import Messenger
 from emulator.client.network import Unexpected
 from emulator.client.transfer import Transfers
 from emulator.pki.persons import Applicant
 from emulator.probe.journeys.datagrams import DatagramLeg
-from emulator.probe.journeys.direct import journey_ways, limits_of
+from emulator.probe.journeys.direct import each_listens
 from emulator.probe.journeys.person import Person, call, invited, nobody
 from emulator.probe.journeys.travel import Travel
 from emulator.wire import shared_folder, tags
@@ -90,21 +89,11 @@ class _Sharer:
             _, folder = await self._session(path)
             found = await self._compared(folder)
             return f"{self._journey.carried('lists', found.passage, found.size)}; the same at both ends"
-        ways = journey_ways(self._journey, self._me.seen)
-        self._transfers.connect_directly(ways, limits_of(self._journey.place))
-        why = ""
-        try:
-            await self._folder.channel.connect()
-        except NoWay as none:
-            why = str(none)
-        there = await self._compared(self._folder)
-        self._folder.channel.close()
-        back = await self._asked()
-        if not (there.passage.direct or back.passage.direct):
-            raise NoWay(f"no direct connection came up: {why}")
-        forth = self._journey.carried("there", there.passage, there.size)
-        again = self._journey.carried("back", ways.explained(back.passage), back.size)
-        return f"lists {forth}; {again}; the same at both ends"
+        folder = self._folder
+        _, _, words = await each_listens(
+            self._journey, self._me.seen, self._transfers, folder.channel, lambda: self._compared(folder), self._asked
+        )
+        return f"lists {words}; the same at both ends"
 
     async def _session(self, path: Path) -> tuple[Transfers, Folder]:
         board, _ = await self._me.board(self._messenger, path)

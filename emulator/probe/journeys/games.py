@@ -9,13 +9,12 @@ from emulator.catalog.model import Path
 from emulator.client import games
 from emulator.client.account import Tickets
 from emulator.client.board import Board
-from emulator.client.direct_bridge import NoWay
 from emulator.client.games import Game, Round
 from emulator.client.messenger import Messenger
 from emulator.client.network import Unexpected
 from emulator.client.transfer import Transfers
 from emulator.probe.journeys.datagrams import DatagramLeg
-from emulator.probe.journeys.direct import journey_ways, limits_of
+from emulator.probe.journeys.direct import each_listens
 from emulator.probe.journeys.person import Person, call, invited
 from emulator.probe.journeys.travel import Travel
 from emulator.wire import activity
@@ -79,21 +78,11 @@ class _Player:
     async def direct(self, path: Path) -> str:
         if path.speaks == "trudp":
             return await self._datagrams(path)
-        ways = journey_ways(self._journey, self._me.seen)
-        self._transfers.connect_directly(ways, limits_of(self._journey.place))
-        why = ""
-        try:
-            await self._game.channel.connect()
-        except NoWay as none:
-            why = str(none)
-        there = await self._round(self._game)
-        self._game.channel.close()
-        back = await self._invited()
-        if not (there.passage.direct or back.passage.direct):
-            raise NoWay(f"no direct connection came up, the game went on over the switchboard: {why}")
-        forth = self._journey.carried("there", there.passage, there.size)
-        again = self._journey.carried("back", ways.explained(back.passage), back.size)
-        return f"{there.moves + back.moves} moves {forth}; {again}; the same at both ends"
+        game = self._game
+        there, back, words = await each_listens(
+            self._journey, self._me.seen, self._transfers, game.channel, lambda: self._round(game), self._invited
+        )
+        return f"{there.moves + back.moves} moves {words}; the same at both ends"
 
     async def _invited(self) -> Round:
         """A round of the contact's: it invites, asks for the direct connection, and ends the session."""

@@ -185,7 +185,9 @@ class Travel:
                 seen.append((flow, replace(await leg.finished(), flow=flow.id), leg.tag))
         for step in self._journey.step:
             if step.id not in self._records:
-                self._records[step.id] = StepRecord(id=step.id, state="not-run", optional=step.optional)
+                self._records[step.id] = StepRecord(
+                    id=step.id, state="not-run", optional=step.optional, emulated=step.emulated
+                )
         records = tuple(self._records[step.id] for step in self._journey.step)
         return concluded(self._journey.id, records, round(self.place.clock() - self._started, 6)), seen
 
@@ -245,6 +247,7 @@ class Travel:
             seconds=round(self.place.clock() - started, 6),
             optional=step.optional,
             carried=tuple(taken.carried) if taken is not None else (),
+            emulated=step.emulated,
         )
 
     def _flows(self, taken: Taken) -> list[Flow]:
@@ -257,7 +260,11 @@ class Travel:
 
     def _named(self, taken: Taken, legs: list[Passed], first: int) -> list[Flow]:
         name = f"{self._journey.id}/{taken.step.id}/{taken.path.speaks}"
-        return [replace(leg.flow, id=name if at == 1 else f"{name}#{at}") for at, leg in enumerate(legs, first)]
+        own = taken.step.emulated  # a connection may serve other steps too
+        return [
+            replace(leg.flow, id=name if at == 1 else f"{name}#{at}", emulated=own or leg.flow.emulated)
+            for at, leg in enumerate(legs, first)
+        ]
 
     # what networks use
 
