@@ -14,6 +14,7 @@ import msgspec
 
 from emulator.problems import BadInput
 from emulator.wire import oim
+from emulator.wire.addressbook import CONTACT
 from emulator.world import limits, names, picture
 from emulator.world.errors import WorldError
 from emulator.world.records import Account, Privacy, Prompt
@@ -86,7 +87,7 @@ class Cast(msgspec.Struct, frozen=True):
     def populate(self, world: World) -> tuple[str, ...]:
         """Make those accounts that are not there yet; says which. What is there stays as it is, so a store wins.
 
-        From now on the world's newcomers get their contacts.
+        From now on the world's newcomers get their contacts, and the one that the probe's flows look for.
         """
         new = [one for one in self.people if world.find(one.address) is None]
         for one in new:
@@ -110,7 +111,10 @@ class Cast(msgspec.Struct, frozen=True):
 
     def _welcome(self, world: World, account: Account) -> None:
         groups = {name: world.books.add_group(account.address, name).id for name in self.newcomers.groups}
-        for other in self.newcomers.contacts:
+        contacts = self.newcomers.contacts
+        if world.find(CONTACT) is not None and CONTACT not in contacts:
+            contacts = (*contacts, CONTACT)  # the flows of the probe look for it
+        for other in contacts:
             into = [groups[name] for name, inside in self.newcomers.groups.items() if other in inside]
             world.books.add_contact(account.address, other, groups=into, allow=True)
 

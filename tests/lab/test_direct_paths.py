@@ -54,13 +54,8 @@ address = "echo@example.com"
 name = "Echo"
 resident = true
 
-[[account]]
-address = "contact@hotmail.com"
-name = "Whom flows call"
-resident = true
-
 [newcomers]
-contacts = ["echo@example.com", "contact@hotmail.com"]
+contacts = ["echo@example.com"]
 """
 THERE, BACK = r"200000 bytes there: {}", r"; back: {}; the same SHA-1 at both ends$"
 RATE = r", \d+ bytes per second"

@@ -42,7 +42,7 @@ def test_the_shipped_cast_tells_its_stories(world: World) -> None:
     (group,) = world.books.contact_of(alice, bob).groups
     assert world.books.group(alice, group).name == "Climbing"
     assert world.account("shy@example.com").hidden
-    for name in ("echo", "files", "voice", "shy"):
+    for name in ("echo", "files", "voice", "games", "folders", "shy"):
         assert world.account(f"{name}@example.com").resident
     assert world.account(alice).tile is not None
     probe = world.account(tags.account(bytes(16)))
@@ -141,3 +141,13 @@ def test_generated_pictures_are_pictures(tmp_path: Path) -> None:
     assert "CRC: 0xae426082" in told, "the checksum of every empty IEND chunk there is"
     assert not [line for line in lines if "Malformed" in line]
     assert picture.generate("alice@example.com") != picture.generate("bob@example.com")
+
+
+@pytest.mark.parametrize("named", ["", 'contacts = ["contact@hotmail.com"]', 'contacts = ["a@example.com"]'])
+def test_accounts_of_probes_find_the_contact_of_their_flows_whatever_the_cast(named):
+    people = ONE + '[[account]]\naddress = "contact@hotmail.com"\nresident = true\n[newcomers]\n' + named
+    world = made(open_accounts=True)
+    load_cast(people, SHIPPED).populate(world)
+    found = list(world.account(tags.account(bytes(range(16)))).contacts)
+    assert found.count("contact@hotmail.com") == 1
+    assert ("a@example.com" in found) == ("a@example.com" in named)
