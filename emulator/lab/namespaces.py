@@ -65,7 +65,10 @@ def acquire() -> None:
         call("unshare", CLONE_NEWUSER)
         _map(0, uid, 0, gid)
     except OSError as error:
-        what, remedy = obstacle() or ("the kernel or the container refuses", "let it")
+        what, remedy = obstacle() or (
+            "the kernel or a container refuses",
+            "in a container add --cap-add SYS_ADMIN,NET_ADMIN",
+        )
         raise LabError(f"no user namespace can be made ({error}; {what}): {remedy}, or run as root.") from error
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from time import monotonic
 
 import pytest
+from descendants import ending
 from ordinary_user import OrdinaryUser
 
 
@@ -73,6 +74,39 @@ def test_names_are_the_emulators(user: OrdinaryUser) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("203.0.113.")
     assert Path("/etc/resolv.conf").read_text() == before
+
+
+TPROXY = """
+table ip every {
+  chain prerouting {
+    type filter hook prerouting priority mangle;
+    fib daddr type local tcp dport 20000-20099 tproxy to 203.0.113.42:9999
+  }
+}
+"""
+LISTENS = """
+import socket
+one = socket.socket()
+one.setsockopt(socket.SOL_IP, socket.IP_TRANSPARENT, 1)
+one.bind(("203.0.113.42", 9999))
+one.listen()
+print("listening", flush=True)
+print(one.accept()[0].getsockname(), flush=True)
+"""
+
+
+def test_nothing_in_a_users_lab_forbids_transparent_listeners(user: OrdinaryUser) -> None:
+    """One socket for a range of ports, which still learns the port that was asked."""
+    done = user.run("lab", "shell", "outside", "--", "nft", "-f", "-", input=TPROXY)
+    assert done.returncode == 0, done.stderr
+    listener = user.start("lab", "shell", "outside", "--", user.python, "-c", LISTENS)
+    with ending(listener):
+        assert listener.stdout is not None
+        assert listener.stdout.readline() == "listening\n"
+        dial = "import socket; socket.create_connection(('203.0.113.42', 20055), 3)"
+        assert user.run("lab", "shell", "inside", "--", user.python, "-c", dial).returncode == 0
+        assert listener.communicate(timeout=10)[0] == "('203.0.113.42', 20055)\n"
+    assert user.run("lab", "shell", "outside", "--", "nft", "delete", "table", "ip", "every").returncode == 0
 
 
 def test_a_shell_on_a_terminal_says_where_one_is(user: OrdinaryUser) -> None:
