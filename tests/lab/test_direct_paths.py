@@ -46,6 +46,7 @@ OUTWARD = 'iifname "inside" oifname "outside" tcp dport 32768-60999 ct state new
 RANGE = 'iifname "inside" oifname "outside" tcp dport { 1025-1862, 1864-65535 } ct state new drop\n'
 # the survey's own question is 100 bytes long with its headers; what a game or a folder says is longer
 LONG_DATAGRAMS = 'iifname "inside" oifname "outside" udp dport 1025 ip length > 104 drop\n'
+LONG_SEGMENTS = 'iifname "inside" oifname "outside" tcp dport 32768-60999 ip length > 600 drop\n'
 CAST = """
 format = 1
 
@@ -296,3 +297,13 @@ def test_a_cast_without_these_contacts_is_named_and_breaks_nothing(tmp_path: Pat
     assert (states["session"], states["game"], states["folder"]) == ("done", "not-run", "not-run")
     found = {one.feature: one.outcome for one in record.outcomes}
     assert {found[name] for name in ("games", "sharing-folders", "file-transfer")} == {"not-tested"}
+
+
+def test_a_connection_whose_data_die_on_the_way_is_blamed_and_is_no_path(through: Through) -> None:
+    record = through(FORWARD.format(LONG_SEGMENTS))
+    found = step(record)
+    assert found.state == "failed"
+    (flow,) = judged(record)
+    assert (flow.verdict.verdict, flow.verdict.certainty) == ("blocked.drop.data", "confirmed")
+    assert outcomes(record)["file-transfer"] == ("degraded (UDP)", True)
+    assert outcomes(record)["games"] == ("works", False), "moves are short: they pass"
