@@ -6,16 +6,14 @@ import os
 import signal
 from collections.abc import Callable
 from contextlib import nullcontext
-from ipaddress import AddressValueError, IPv4Address, IPv4Network
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import rich_click as click
 from rich.markup import escape
 
 from emulator.catalog import load
-from emulator.cli import identity
+from emulator.cli import identity, places
 from emulator.cli.authority import open_or_create
 from emulator.cli.listening import show
 from emulator.cli.terminal import (
@@ -30,7 +28,6 @@ from emulator.cli.terminal import (
     now,
     stderr,
 )
-from emulator.derive.shared import shared_addresses
 from emulator.net import portmap
 from emulator.net.descriptors import raise_limit
 from emulator.probe.back import Back
@@ -43,10 +40,15 @@ from emulator.wire import join as join_file
 @click.option("--address", metavar="IP", help="Address that plays every host (real gear: your outside address).")
 @click.option("--second", metavar="IP", help="Second address, for network detection's other server.")
 @click.option("--addresses", type=click.Path(path_type=Path), help="TOML file: one address per host, peer, second.")
+@click.option(
+    "--pool", metavar="NETWORK|FIRST-LAST", help="Addresses of this machine that share all hosts between them."
+)
 @click.option("--control", multiple=True, metavar="IP", help="Where the control channel listens (default: --address).")
 @click.option("--control-port", type=click.IntRange(1, 65535), help="TCP port of the control channel.")
 @click.option("--dns", metavar="IP", help="Answer names there, UDP and TCP 53 (default: no name server).")
 @click.option("--dns-port", type=click.IntRange(1, 65535), default=53, show_default=True)
+@click.option("--dns-forward", metavar="IP[:PORT]", help="Ask this name server for all other names.")
+@click.option("--dns-clients", metavar="NETWORK", multiple=True, help="Who gets answers, and may ask for other names.")
 @click.option("--join-out", metavar="FILE|-", help="Write the join file for `run` (mode 0600), or print it.")
 @click.option("--certs", type=click.Path(path_type=Path), help="Directory of the certificates (made when missing).")
 @click.option("--seed", metavar="HEX", help="Seed of the sampled ports (default: random, printed).")
@@ -80,10 +82,13 @@ def command(
     address: str | None,
     second: str | None,
     addresses: Path | None,
+    pool: str | None,
     control: tuple[str, ...],
     control_port: int | None,
     dns: str | None,
     dns_port: int,
+    dns_forward: str | None,
+    dns_clients: tuple[str, ...],
     join_out: str | None,
     certs: Path | None,
     seed: str | None,
@@ -104,9 +109,13 @@ def command(
     """
     with clear_errors():
         catalog = load()
-        hosts = _hosts(catalog, address, second, addresses)
+        hosts = places.hosts(catalog, address, second, pool, addresses)
         for given in (*control, *((dns,) if dns else ())):
-            _check_address("--control or --dns", given)
+            places.check_address("--control or --dns", given)
+        forward = places.server("--dns-forward", dns_forward) if dns_forward else None
+        clients = tuple(places.network("--dns-clients", text) for text in dns_clients)
+        if forward is not None and not (dns and clients):
+            complain("--dns-forward needs --dns IP, and --dns-clients NETWORK: who may ask for other names", BAD_INPUT)
         seed = checked_seed(seed) or entropy(8).hex()
         ports = portmap.parse(advertise, (*catalog.fixed_ports("tcp"), *catalog.fixed_ports("udp")))
         raise_limit()
@@ -122,13 +131,15 @@ def command(
             control_port=control_port or catalog.ports.control,
             dns_address=dns or "",
             dns_port=dns_port,
+            dns_forward=forward,
+            dns_clients=clients,
             seed=seed,
             samples=samples,
             socket=socket,
             state=state,
             open_accounts=open_accounts,
             dispatch=dispatch,
-            vantages=tuple(_network(text) for text in vantages),
+            vantages=tuple(places.network("--vantages", text) for text in vantages),
             ports=ports,
         )
         cast = find_cast(cast_file, cwd=Path.cwd())
@@ -167,42 +178,6 @@ def command(
                 soft_wrap=True,
             )
         _until_stopped(reactor, emulator)
-
-
-def _hosts(catalog: Any, address: str | None, second: str | None, file: Path | None) -> dict[str, str]:
-    if file is not None:
-        try:
-            with named_by_person(file):
-                hosts = msgspec.toml.decode(file.read_bytes(), type=dict[str, str])
-        except (msgspec.DecodeError, msgspec.ValidationError) as error:
-            complain(f'{file}: {error}: write one `"host" = "address"` per line', BAD_INPUT)
-        missing = [name for name in (*catalog.host_names, "peer", "second") if name not in hosts]
-        if missing:
-            complain(f"{file}: no address for {', '.join(missing[:5])}: add a line for each", BAD_INPUT)
-        for name, given in hosts.items():
-            _check_address(f"{file}: {name}", given)
-        return hosts
-    if not address:
-        complain("serve needs --address (one address plays every host) or --addresses (a file)", BAD_INPUT)
-    assert address is not None
-    _check_address("--address", address)
-    if second:
-        _check_address("--second", second)
-    return shared_addresses(catalog, address, second or address)
-
-
-def _check_address(what: str, text: str) -> None:
-    try:
-        IPv4Address(text)
-    except AddressValueError:
-        complain(f"{what}: {text!r} is no IPv4 address: give one of this machine's, in dots", BAD_INPUT)
-
-
-def _network(text: str) -> IPv4Network:
-    try:
-        return IPv4Network(text)
-    except ValueError as error:
-        complain(f"--vantages {text!r}: {error}: write a network such as 192.0.2.0/24", BAD_INPUT)
 
 
 def _write_private(path: Path, text: str) -> None:

@@ -29,6 +29,7 @@ from emulator.services.contacts.living import seen_from
 from emulator.services.contacts.sockets import ContactSockets
 from emulator.services.contacts.voice import PhoneOf
 from emulator.services.control import ControlResource
+from emulator.services.dns_forward import Forwarder
 from emulator.services.journal import Journal
 from emulator.services.listeners import Listeners, why_not
 from emulator.services.msnp.house import House
@@ -43,6 +44,7 @@ from emulator.store.database import Store
 from emulator.wire import join as join_file
 from emulator.wire.control import Listener
 from emulator.wire.join import Join
+from emulator.wire.receipt import Endpoint
 from emulator.wire.reflector import Reflector
 from emulator.wire.shared_secret import USERNAME_SIZE, derive_password
 from emulator.world.cast import Cast
@@ -60,6 +62,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     `state`: file in which the world is kept; None keeps it in memory. `open_accounts`: whoever signs in with an unknown
     address gets an account. `dispatch`: notification sessions are referred once before they may sign in.
+    `dns_forward`: name server for all other names, asked for `dns_clients` alone; those alone get answers at all.
     `ports`: which ports are bound in place of public ones. `vantages`: networks in which a vantage may say itself where
     it is to be dialled.
     """
@@ -70,6 +73,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     control_port: int
     dns_address: str = ""
     dns_port: int = 53
+    dns_forward: Endpoint | None = None
+    dns_clients: tuple[IPv4Network, ...] = ()
     seed: str
     samples: int
     socket: Path | None = None
@@ -156,6 +161,7 @@ class Emulator:
         )
         self._certificate = ControlCertificate(entropy)
         self._ports: list[interfaces.IListeningPort] = []
+        self._forwarder: Forwarder | None = None
 
     def start(self) -> list[Listener]:
         """Open everything. Returns what listens and what does not; raises CannotServe without a control channel."""
@@ -189,6 +195,8 @@ class Emulator:
         await self.listeners.close()
         self._phone.close()
         self._relay.close()
+        if self._forwarder is not None:
+            self._forwarder.close()
         for port in self._ports:
             stopped = port.stopListening()
             if stopped is not None:
@@ -226,8 +234,17 @@ class Emulator:
     def _names(self) -> Listener:
         address, port = self._settings.dns_address, self._settings.dns_port
         zone = Zone(self._catalog, self._settings.addresses)
+        if self._settings.dns_forward is not None:
+            self._forwarder = Forwarder(self._reactor, self._settings.dns_forward, self._entropy)
         try:
-            self._ports += dns.listen(self._reactor, zone, address, self._settings.ports.bound(port))
+            self._ports += dns.listen(
+                self._reactor,
+                zone,
+                address,
+                self._settings.ports.bound(port),
+                networks=self._settings.dns_clients,
+                forwarder=self._forwarder,
+            )
         except error.CannotListenError as problem:
             bound = cast(int, problem.port)
             why = f"{why_not(problem, 'udp', address, bound)}; or resolve names another way (hosts file)"

@@ -14,13 +14,23 @@ from private_network import PrivateNetwork, lab
 SEED = "2d74475266212b87"
 
 
+WHERE = ("--address", "127.0.0.1", "--second", "127.0.0.2")
+
+
 class Serve:
     """A running `serve`, started in the private network; `ready` once its join file is written."""
 
-    def __init__(self, network: PrivateNetwork, place: Path, *arguments: str, nobody: bool = False) -> None:
+    def __init__(
+        self,
+        network: PrivateNetwork,
+        place: Path,
+        *arguments: str,
+        nobody: bool = False,
+        where: tuple[str, ...] = WHERE,
+    ) -> None:
         self.join = place / "join.toml"
         argv = lab(
-            *("serve", "--address", "127.0.0.1", "--second", "127.0.0.2", "--samples", "2", "--seed", SEED),
+            *("serve", *where, "--samples", "2", "--seed", SEED),
             *("--certs", str(place / "certs"), "--join-out", str(self.join), *arguments),
         )
         # To files: nobody reads along, and a full pipe would stop it.
