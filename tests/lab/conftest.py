@@ -21,7 +21,7 @@ def why_no_lab() -> str:
     if sys.platform != "linux":
         return "the lab needs Linux"
     if os.geteuid() != 0:
-        return "the lab needs root"
+        return "these tests need root; those of an ordinary user are in tests/rootless"
     if shutil.which("nft", path="/usr/sbin:/sbin:/usr/bin") is None:
         return "the lab needs nft (package nftables)"
     return ""

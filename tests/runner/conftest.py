@@ -15,7 +15,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if sys.platform != "linux":
         why = "the lab needs Linux"
     elif os.geteuid() != 0:
-        why = "the lab needs root"
+        why = "these tests need root; those of an ordinary user are in tests/rootless"
     elif shutil.which("nft", path="/usr/sbin:/sbin:/usr/bin") is None:
         why = "the lab needs nft (package nftables)"
     for item in items:
