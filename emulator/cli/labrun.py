@@ -54,10 +54,13 @@ def run_in_lab(
     timeout: float,
     certs: Path | None,
     name: str | None = None,
+    *,
+    cable: bool = False,
 ) -> RunRecord:
     """All passes of all scenarios, one after another. What was finished is reported, whatever happens.
 
-    `name`: the lab to use; without one, that which is up under the usual name, else one for the occasion.
+    `cable`: the firewall forwards everything, whatever scenarios say. `name`: the lab to use; without one, that which
+    is up under the usual name, else one for the occasion.
     """
     options = Options(seed=seed or entropy(8).hex(), samples=8 if samples is None else samples, timeout=timeout)
     started = now()
@@ -71,7 +74,7 @@ def run_in_lab(
                 stop.check()
                 line.update(flows, total)
 
-            runner = LabRunner(lab, join, options)
+            runner = LabRunner(lab, join, options, cable=cable)
             for path, scenario, one in todo:
                 line.begin(name_of(scenario, one))
                 record = runner.run(path, scenario, one, progress)

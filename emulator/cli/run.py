@@ -11,6 +11,7 @@ import rich_click as click
 from msgspec.structs import replace
 
 from emulator.catalog import Catalog, load
+from emulator.cli import reference
 from emulator.cli.joining import read_join
 from emulator.cli.results import Sinks, deliver, run_record
 from emulator.cli.selection import Todo, name_of, select, todo, without_proxy
@@ -26,9 +27,10 @@ from emulator.cli.terminal import (
 )
 from emulator.judge.record import PassRecord, RunRecord
 from emulator.net.descriptors import raise_limit
-from emulator.probe.place import parse_proxy
+from emulator.probe.place import Proxy, parse_proxy
 from emulator.report.progress import ProgressLine
 from emulator.runner.passes import DEFAULT_TIMEOUT, Options, Runner
+from emulator.scenario.model import Pass
 from emulator.wire.join import Join
 
 
@@ -45,6 +47,13 @@ from emulator.wire.join import Join
 @click.option("--json", "json_out", type=click.Path(path_type=Path), help="Write all evidence as JSON.")
 @click.option("--junit", type=click.Path(path_type=Path), help="Write JUnit XML, one test case per expectation.")
 @click.option("--html", type=click.Path(path_type=Path), help="Write one self-contained HTML report.")
+@click.option(
+    "--reference",
+    "reference_out",
+    type=click.Path(path_type=Path),
+    help="The device is replaced by a cable: keep what passes then in this file.",
+)
+@click.option("--against", type=click.Path(path_type=Path), help="Say what the device did, beside this reference.")
 @click.option("--progress", type=click.Choice(["auto", "lines", "none"]), default="auto", show_default=True)
 @click.option("--certs", type=click.Path(path_type=Path), help="Certificates of a lab built by this command.")
 def command(
@@ -60,13 +69,16 @@ def command(
     json_out: Path | None,
     junit: Path | None,
     html: Path | None,
+    reference_out: Path | None,
+    against: Path | None,
     progress: str,
     certs: Path | None,
 ) -> None:
     """Run scenarios and hold what happens against what they say.
 
     With a join file the device between here and the emulator is tested, firewall files of the scenarios are ignored.
-    Without one, the lab that is up is used, else one is built (Linux; without root in a user namespace).
+    `--reference FILE` first, over a cable, then `--against FILE` tells what the device did and what it did not.
+    Without a join file, the lab that is up is used, else one is built (Linux; without root in a user namespace).
 
     Exit codes: 0 all as expected · 1 not met · 2 bad input · 3 undecided · 130 interrupted (reports are written first).
     """
@@ -74,9 +86,16 @@ def command(
         catalog = load()
         chosen = select(catalog, scenarios)
         sinks = Sinks(json_out, junit, html, lines=progress == "lines")
-        for path in (json_out, junit, html):
+        for path in (json_out, junit, html, reference_out):
             check_writable(path)
         seed = checked_seed(seed)
+        if reference_out is not None and (against is not None or proxy is not None):
+            complain("--reference is a run over a cable: leave --against and --proxy out", BAD_INPUT)
+        known = reference.read(against, catalog) if against is not None else None
+        if known is not None:  # the same ports, so that the same is compared
+            seed = seed or known.passes[0].seed
+            samples = known.passes[0].samples if samples is None else samples
+        cable = reference_out is not None
         if lab_name is not None and join_from is not None:
             complain("--lab and --join name two emulators: give one of them", BAD_INPUT)
         join = None if lab_name is not None else read_join(catalog, join_from)
@@ -85,8 +104,8 @@ def command(
                 complain("--proxy needs --join: in the lab a scenario names its own proxy", BAD_INPUT)
             from emulator.cli.labrun import run_in_lab  # Linux only; a run with a join file is not
 
-            wanted, skipped = todo(chosen, only)
-            record = run_in_lab(catalog, wanted, samples, seed, timeout, certs, lab_name)
+            wanted, skipped = todo(chosen, only, reference.no_proxy if cable else lambda one: "")
+            record = run_in_lab(catalog, wanted, samples, seed, timeout, certs, lab_name, cable=cable)
         else:
             options = Options(
                 seed=seed or join.seed,
@@ -95,9 +114,22 @@ def command(
                 vantage=vantage,
                 proxy=parse_proxy(proxy) if proxy else None,
             )
-            wanted, skipped = todo(chosen, only, lambda one: without_proxy(one, options.proxy))
+            wanted, skipped = todo(chosen, only, lambda one: _why_not(one, options.proxy, cable=cable))
             record = _run_from_here(catalog, join, wanted, options, progress)
-        sys.exit(deliver(replace(record, skipped=tuple(skipped)), catalog, sinks))
+        record = replace(record, skipped=tuple(skipped))
+        if reference_out is not None:
+            record = reference.as_reference(record)
+            from emulator.report import json
+
+            json.write(record, reference_out)
+        if known is not None:
+            record = reference.against(record, known)
+        sys.exit(deliver(record, catalog, sinks))
+
+
+def _why_not(one: Pass, proxy: Proxy | None, *, cable: bool) -> str:
+    """Why a pass is skipped from here; "" when it is run."""
+    return reference.no_proxy(one) if cable else without_proxy(one, proxy)
 
 
 def _run_from_here(catalog: Catalog, join: Join, wanted: Todo, options: Options, progress: str) -> RunRecord:

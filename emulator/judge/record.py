@@ -9,6 +9,7 @@ from typing import Literal
 
 import msgspec
 
+from emulator.judge.compare import Comparison
 from emulator.judge.flow import Flow
 from emulator.judge.journey import JourneyRecord
 from emulator.judge.nat import NetworkType
@@ -54,6 +55,7 @@ class Expectation(msgspec.Struct, frozen=True):
 class PassRecord(msgspec.Struct, frozen=True, kw_only=True):
     """One pass of a scenario. Times: `started` seconds since the epoch, `seconds` a duration.
 
+    `device`: what it did beside a run over a cable, where there is one.
     `control`: "up", "absent" or "lost"; `problem` says why it is not up. `checks` are the far end's dials of itself,
     before and after. `proxy` never holds credentials. `network`: what kind of network stands between, None when it was
     not looked at.
@@ -83,6 +85,7 @@ class PassRecord(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
     journeys: tuple[JourneyRecord, ...] = ()
     network: NetworkType | None = None
+    device: Comparison | None = None
 
     @property
     def id(self) -> str:

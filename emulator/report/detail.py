@@ -16,6 +16,7 @@ from emulator.catalog import Catalog
 from emulator.catalog.model import Clause, Endpoint
 from emulator.judge.outcome import Outcome
 from emulator.judge.record import PassRecord
+from emulator.report.device import show_device
 from emulator.report.journeys import show_journeys
 from emulator.report.matrix import STYLE
 from emulator.report.network import show_network
@@ -48,6 +49,8 @@ def show_pass(record: PassRecord, catalog: Catalog, console: Console) -> None:
     show_network(record, console)
     show_journeys(record, catalog, console)
     _urls(record, summaries, catalog, console, states)
+    if record.device is not None:
+        show_device(record.device, catalog, console)
     _legend(record, console)
     if record.problem:
         console.print(Text(record.problem, "bold red"))

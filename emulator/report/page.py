@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import msgspec
 
 from emulator.catalog import Catalog
@@ -14,7 +12,7 @@ from emulator.judge.record import Expectation, Judged, PassRecord, RunRecord
 from emulator.report.drawing import Drawing, Strip, drawing, strip
 from emulator.report.evidence import evidence
 from emulator.report.summary import RowSummary, Stop, rows, stops
-from emulator.report.words import EXIT_WORD, MARK, journey_grade, sentence, step_title, whose
+from emulator.report.words import EXIT_WORD, MARK, journey_grade, moment, sentence, step_title, whose
 
 UNTRIED = "not tried"
 
@@ -124,7 +122,7 @@ def page(record: RunRecord, catalog: Catalog) -> Page:
         sentence=sentence(record),
         exit_code=record.exit_code,
         exit_word=EXIT_WORD.get(record.exit_code, "unknown"),
-        created=_moment(record.created),
+        created=moment(record.created),
         passes=tuple(_pass(one, catalog, number) for number, one in enumerate(record.passes, 1)),
         emulated=any(outcome.emulated for one in record.passes for outcome in one.outcomes),
     )
@@ -146,7 +144,7 @@ def _pass(record: PassRecord, catalog: Catalog, number: int) -> PassView:
         passed=sum(1 for item in record.judged if item.verdict.passed),
         met=states.count("met"),
         worst=min(states, key=lambda state: _ORDER[state], default="met"),
-        started=_moment(record.started),
+        started=moment(record.started),
         drawing=drawing(record),
         stops=stops(record.judged),
         features=tuple(
@@ -201,7 +199,3 @@ def _checks(record: PassRecord) -> str:
             failed = ", ".join(f"{check.listener} {check.detail}".strip() for check in checks if not check.ok)
             said.append(f"{name}: {good} of {len(checks)} in order" + (f" (not {failed})" if failed else ""))
     return "; ".join(said) or "none"
-
-
-def _moment(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Literal
 
 import msgspec
 
 from emulator.catalog import Catalog
+from emulator.judge.compare import Kind
 from emulator.judge.journey import JourneyRecord
 from emulator.judge.record import Judged, RunRecord
 from emulator.judge.verdicts import MEANING
@@ -47,6 +49,11 @@ DIRECTION = (
     '"reply" the answer to that.'
 )
 ARROW: dict[Way, str] = {"out": "→ out", "back": "← back", "in": "← in", "reply": "→ reply", "both": "↔ both"}
+DEVICE_HEADING: dict[Kind, str] = {
+    "lost": "Passes over the cable, and not through the device",
+    "same": "Does not pass over the cable either: not the device's doing",
+    "better": "Passes now, and did not over the cable: the reference is out of date",
+}
 INWARD: dict[Way, Way] = {"out": "in", "back": "reply"}
 
 
@@ -145,6 +152,11 @@ def whose(item: Judged) -> str:
 def feature_name(catalog: Catalog, feature: str, language: str = "en") -> str:
     """A feature's name in `en` or `pt`."""
     return str(getattr(catalog.feature_by_id[feature].name, language))
+
+
+def moment(seconds: float) -> str:
+    """A point in time for people: `2026-11-28 21:00:00 UTC`."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def sentence(record: RunRecord) -> str:
