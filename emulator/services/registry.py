@@ -9,7 +9,7 @@ from emulator.pki import Authority
 from emulator.services import gateway
 from emulator.services.msnp.house import House
 from emulator.services.msnp.session import Session
-from emulator.services.web import site
+from emulator.services.web import relay, site
 from emulator.services.web.scene import RelaySessions, Scene
 from emulator.wire import http
 from emulator.wire.context import ServerContext
@@ -70,7 +70,8 @@ def stream_servers(
         def handle(request: http.Request) -> http.Answered | http.Later:
             if request.path == gateway.PATH:
                 return gateways.handle(request, context)
-            return site.answer(request, scene)
+            held = relay.hold(request, scene, call_later, lambda: site.answer(request, scene))
+            return site.answer(request, scene) if held is None else held
 
         return http.server(handle)
 

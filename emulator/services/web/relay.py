@@ -2,13 +2,15 @@
 
 Nobody described the original: emulated throughout. The ticket rides in `Authorization: Passport1.4 from-PP='…'`,
 offsets in Content-Range and Range, the token of a side in the path. Whoever opens a session gets both tokens to give
-one away; with `?meet=` and 32 hex digits that both sides know, each gets its own. Source: http.md 18.
+one away; with `?meet=` and 32 hex digits that both sides know, each gets its own. Pulls wait for pushes.
+Source: http.md 18.
 """
 
 from __future__ import annotations
 
 import re
-from typing import cast
+from collections.abc import Callable
+from typing import Any, cast
 
 import msgspec
 
@@ -17,9 +19,11 @@ from emulator.services.web.relay_sessions import LIFETIME, RelayError, Side
 from emulator.services.web.route import on
 from emulator.services.web.scene import Scene
 from emulator.wire import passport
-from emulator.wire.http import Answered, Headers, Request, Response
+from emulator.wire.http import Answered, Headers, Later, Request, Response
 from emulator.wire.webfiles import RELAY_PATH
 
+WAIT = 25.0  # seconds that a pull waits at most
+CallLater = Callable[[float, Callable[[], None]], Any]
 STATUS = {"unknown": 404, "gone": 410, "forbidden": 403, "offset": 409, "size": 413, "lag": 429}
 NO_STORE = ("Cache-Control", "no-store")
 _END = re.compile(re.escape(RELAY_PATH) + r"/([0-9a-f]{32})/([ab])/([0-9a-f]{32})")
@@ -80,6 +84,40 @@ def use(request: Request, scene: Scene) -> Answered:
     content = ("Content-Range", f"bytes {offset}-{offset + len(data) - 1}/*")
     headers: Headers = (("Content-Type", "application/octet-stream"), content, NO_STORE)
     return answers.answered(Response(206, headers, data))
+
+
+def hold(request: Request, scene: Scene, call_later: CallLater, answer: Callable[[], Answered]) -> Later | None:
+    """A pull for which nothing waits is answered when something comes, at the latest after `?wait=` seconds (25).
+
+    None for every other request, which is answered at once.
+    """
+    match = _END.fullmatch(request.path)
+    if match is None or request.method != "GET" or request.host not in HOSTS:
+        return None
+    text = request.parameter("wait")
+    seconds = min(float(text), WAIT) if re.fullmatch(r"[0-9]{1,4}", text, re.ASCII) else WAIT
+    identifier, side, token = match.group(1), cast(Side, match.group(2)), match.group(3)
+    offset = _number(r"bytes=(\d{1,12})-", request.header("Range"))
+    try:
+        if not seconds or scene.relay_sessions.pull(identifier, side, token, offset, scene.now()):
+            return None
+    except RelayError:
+        return None
+
+    def start(take: Callable[[Answered], None]) -> None:
+        def news() -> None:
+            if timer.active():
+                timer.cancel()
+            take(answer())
+
+        def late() -> None:
+            forget()
+            take(answer())
+
+        timer = call_later(seconds, late)
+        forget = scene.relay_sessions.wait(identifier, side, news)
+
+    return Later(start)
 
 
 def _has_ticket(request: Request) -> bool:

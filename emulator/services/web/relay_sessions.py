@@ -5,6 +5,7 @@ Not the original relay, whose HTTP side nobody described. Source: http.md 18 (ow
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 SESSIONS = 64  # at once
@@ -42,6 +43,7 @@ class Session:
         self.ticket = ""  # by which the second side finds it
         self.met = False  # the second side is there
         self.sent: dict[Side, _Direction] = {"a": _Direction(), "b": _Direction()}
+        self.waiting: dict[Side, Callable[[], None]] = {}  # who pulls, and is told when there is something
 
 
 class RelaySessions:
@@ -89,15 +91,31 @@ class RelaySessions:
         if len(direction.data) + len(data) > LAG_LIMIT:
             raise RelayError("lag")
         direction.data += data
+        self._news(self._sessions[identifier], _other(side))
 
     def pull(self, identifier: str, side: Side, token: str, offset: int, now: float) -> bytes:
         """What the other side pushed, from `offset` on, at most 64 KiB; what lies before it is dropped."""
-        direction = self._use(identifier, side, token, now).sent["b" if side == "a" else "a"]
+        direction = self._use(identifier, side, token, now).sent[_other(side)]
         if not direction.start <= offset <= direction.start + len(direction.data):
             raise RelayError("offset")
         del direction.data[: offset - direction.start]
         direction.start = offset
         return bytes(direction.data[:PUSH_LIMIT])
+
+    def wait(self, identifier: str, side: Side, news: Callable[[], None]) -> Callable[[], None]:
+        """Be told once, when something comes for a side of a session that is there, or it ends.
+
+        A side waits once: the wait before is told now. Returns what takes it back.
+        """
+        session = self._sessions[identifier]
+        self._news(session, side)
+        session.waiting[side] = news
+
+        def forget() -> None:
+            if session.waiting.get(side) is news:
+                del session.waiting[side]
+
+        return forget
 
     def close(self, identifier: str, side: Side, token: str, now: float) -> None:
         """End a session and free its bytes. Raises RelayError."""
@@ -120,7 +138,19 @@ class RelaySessions:
     def _dead(session: Session, now: float) -> bool:
         return session.closed or now - session.used > LIFETIME
 
-    @staticmethod
-    def _end(session: Session) -> None:
+    @classmethod
+    def _end(cls, session: Session) -> None:
         session.closed = True
         session.sent = {"a": _Direction(), "b": _Direction()}
+        cls._news(session, "a")
+        cls._news(session, "b")
+
+    @staticmethod
+    def _news(session: Session, side: Side) -> None:
+        told = session.waiting.pop(side, None)
+        if told is not None:
+            told()
+
+
+def _other(side: Side) -> Side:
+    return "b" if side == "a" else "a"
