@@ -148,8 +148,9 @@ class Emulator:
             relay=self._relay_credentials,
         )
         servers["sip"] = self._phone.stream
-        servers["reflector"] = Reflector().server
+        servers["reflector"] = reflector = Reflector().server
         for contact in contacts:
+            contact.network.reflector = reflector
             contact.network.phone = PhoneOf(self._phone, lambda account: seen_from(self._house, account))
         factory = FarEndFactory(reactor, self._journal, servers, self._surroundings, contexts.server_context())
         self.listeners = Listeners(

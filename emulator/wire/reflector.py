@@ -47,12 +47,12 @@ def producer(tid: str, shown: list[webcam.Frame]) -> Talk[None]:
     yield from webcam.produce(shown, CREDIT)
 
 
-def viewer(tid: str, count: int) -> Talk[list[webcam.Frame]]:
-    """View so many frames and pay for each."""
+def viewer(tid: str, count: int = webcam.FRAMES_LIMIT) -> Talk[list[webcam.Frame]]:
+    """View until the producer pauses, or so many frames, and pay for each."""
     yield from _opened(tid, "VIEW")
     yield from _joined()
-    found = []
-    for _ in range(count):
+    found: list[webcam.Frame] = []
+    while len(found) < count and not (found and found[-1].paused):
         found.append((yield from webcam.read_frame()))
         yield Send(CREDIT)
     return found

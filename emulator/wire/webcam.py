@@ -82,6 +82,14 @@ def greeting(tag: bytes) -> bytes:
     return f"recipientid={recipient}&sessionid={session}\r\n\r\n".encode()
 
 
+def tag_in(opening: bytes) -> bytes:
+    """The tag of a greeting at the beginning of a connection; b"" when there is none."""
+    found = re.match(rb"recipientid=(\d{1,10})&sessionid=(\d{1,10})\r\n\r\n", opening)
+    if found is None or max(int(found[1]), int(found[2])) > 0xFFFFFFFF:
+        return b""
+    return int(found[1]).to_bytes(4, "big") + int(found[2]).to_bytes(4, "big")
+
+
 def client(context: ClientContext) -> Talk[dict[str, object]]:
     """Dial and produce: handshake, four frames. Facts: recipientid, sessionid, frames, bytes."""
     yield from dial(context.tag)

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeVar
 
 from msgspec.structs import replace
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 
 from emulator.client import direct_sockets
 from emulator.client.channel import Channel
@@ -27,7 +27,7 @@ from emulator.probe.journeys.legs import Leg, LinkStream
 from emulator.probe.journeys.travel import Travel
 from emulator.probe.place import Place
 from emulator.probe.recorder import Recorder
-from emulator.wire import p2p
+from emulator.wire import p2p, webcam
 from emulator.wire.receipt import Endpoint
 
 PEER = "peer"
@@ -73,10 +73,15 @@ class JourneyWays:
         """To the contact, which is where the join file says: between here and there addresses may be translated."""
         if address != self._travel.place.join.address(PEER):
             raise Unexpected(f"{address} is not the contact's address")
+        leg = self._travel.leg(PEER, port, b"", tls=False, raw=True)
         try:
-            leg = await self._travel.open(PEER, port, b"", tls=False, raw=True)
+            await leg.open()
         except StreamEnded:
-            self._travel.put_latest_aside()
+            self._travel.put_aside(leg)
+            raise
+        except CancelledError:
+            leg.cancel("another way was faster")
+            self._travel.put_aside(leg, forget=True)
             raise
         return DirectStream(leg, self._travel)
 
@@ -133,6 +138,11 @@ async def each_listens(
     return first, second, "; ".join(words)
 
 
+def opener(hello: bytes) -> bytes:
+    """The tag in what the one who connects says first: recipient and session of a webcam, else its nonce."""
+    return webcam.tag_in(hello) or hello[NONCE_AT : NONCE_AT + 16]
+
+
 class DirectStream(LinkStream):
     """A leg as a stream to a peer."""
 
@@ -145,7 +155,7 @@ class DirectStream(LinkStream):
     def send(self, data: p2p.Bytes) -> None:
         if len(self._hello) < NONCE_AT + 16:
             self._hello += bytes(data[: NONCE_AT + 16])
-            self._leg.tag = self._hello[NONCE_AT : NONCE_AT + 16]
+            self._leg.tag = opener(self._hello)
         super().send(bytes(data))
 
     def room(self) -> None:
@@ -193,7 +203,7 @@ class InwardLeg:
         self._received.add(data)
         if len(self._hello) < NONCE_AT + 16:
             self._hello += data[: NONCE_AT + 16]
-            self.tag = self._hello[NONCE_AT : NONCE_AT + 16]
+            self.tag = opener(self._hello)
 
     def ended(self, how: str, problem: str) -> None:
         self._problem = problem or ("the connection was reset" if how == "rst" else "")

@@ -6,7 +6,7 @@ Not the client that talks on them: that is `emulator.client`, which sees a `Stre
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 
 import h11
 import msgspec
@@ -157,8 +157,7 @@ class Leg:
         except LinkEnded as problem:
             self.end(problem)
             raise StreamEnded(str(problem)) from problem
-        assert done.result is not None
-        return done.result
+        return cast(T, done.result)
 
     @property
     def proxy_headers(self) -> http.Headers:

@@ -270,9 +270,14 @@ class Travel:
 
     async def open(self, host: str, port: int, tag: bytes, *, tls: bool, raw: bool) -> Leg:
         """A new connection of the step under way. Raises StreamEnded."""
+        leg = self.leg(host, port, tag, tls=tls, raw=raw)
+        await leg.open()
+        return leg
+
+    def leg(self, host: str, port: int, tag: bytes, *, tls: bool, raw: bool) -> Leg:
+        """The same, not yet opened."""
         leg = Leg(self.place, self.flow(host, port, tls=tls, raw=raw), tag, raw=raw)
         self.adopt(leg)
-        await leg.open()
         return leg
 
     def flow(self, host: str, port: int, *, tls: bool = False, raw: bool = True, inward: bool = False) -> Flow:
@@ -301,11 +306,6 @@ class Travel:
         """A connection becomes one of the step under way."""
         assert self._now is not None
         self._now.legs.append(leg)
-
-    def put_latest_aside(self) -> None:
-        """The connection that was just tried did not open."""
-        if self._now is not None and self._now.legs:
-            self.put_aside(self._now.legs[-1])
 
     def put_aside(self, leg: Passed, *, forget: bool = False) -> None:
         """The step goes on without this connection; `forget`: a stranger's, of which nothing is told."""

@@ -170,6 +170,7 @@ class Inside:
         house.afterwards = self.soon.drain
         self._call_later = call_later
         self.ways: Ways | None = None
+        self.reflector: Server | None = None  # where those who live here view what nobody can show them directly
         self.phone: Any = None  # what the voice contact speaks with (`voice.PhoneOf`)
         self.now = now
         self.entropy = entropy
@@ -190,6 +191,10 @@ class Inside:
     async def stream(self, host: str, port: int) -> InsideStream:
         """Every address is this house."""
         return InsideStream(self.soon, lambda context: Session(context, self._house).talk(), self._context)
+
+    def tunnel(self) -> InsideStream | None:
+        """A connection to the reflector of this house; None where it has none."""
+        return None if self.reflector is None else InsideStream(self.soon, self.reflector, self._context)
 
     async def web(self, host: str, *, secure: bool) -> InsideWeb:
         """Every host is this site, but for the door."""

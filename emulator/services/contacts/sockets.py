@@ -13,7 +13,7 @@ from emulator.client.direct_sockets import PeerLink, SocketListening
 from emulator.client.direct_ways import Accept, Standing
 from emulator.client.network import Unexpected
 from emulator.services.journal import Entry, Journal
-from emulator.wire import p2p, p2p_direct
+from emulator.wire import p2p, p2p_direct, webcam
 from emulator.wire.receipt import Endpoint
 from emulator.wire.talk import Sighting
 
@@ -135,6 +135,9 @@ class _Receipt:
             self._hello += bytes(data[: NONCE_AT + 16])
             if self._hello[:4] == b"VER ":
                 self._entry.protocol = "msnftp"
+            if not self._entry.protocol and (tag := webcam.tag_in(self._hello)):
+                self._entry.protocol = "webcam"
+                self._entry.sight(Sighting("webcam", tag.hex(), {}))
             if len(self._hello) >= NONCE_AT + 16 and self._hello.startswith(p2p_direct.OPENING):
                 self._entry.protocol = PROTOCOL
                 self._entry.sight(Sighting(PROTOCOL, self._hello[NONCE_AT : NONCE_AT + 16].hex(), {}))

@@ -13,7 +13,9 @@ from typing import Any
 import msgspec
 
 from emulator.client.board import Board, Heard
+from emulator.client.camera import accept
 from emulator.client.transfer import Transfers
+from emulator.services.contacts.cameras import take_part
 from emulator.services.contacts.manners import Host, Manners
 from emulator.services.phone import Desk, Phone
 from emulator.services.phone_listener import PhoneListener
@@ -21,6 +23,7 @@ from emulator.wire import sip
 from emulator.wire.errors import WireError
 from emulator.wire.msnp import message as mime
 from emulator.wire.receipt import Endpoint
+from emulator.wire.slp import Slp
 
 SIP_KIND = 2
 VOICE = "{02D3C01F-BF30-4825-A83A-DE7AF41648AA}"
@@ -93,7 +96,9 @@ class Invitation(msgspec.Struct, frozen=True):
 
 
 class Voice(Manners):
-    """Picks up at once."""
+    """Picks up at once; looks at webcams and shows one."""
+
+    hesitation = 0.0
 
     def __init__(self, host: Host) -> None:
         super().__init__(host)
@@ -122,6 +127,14 @@ class Voice(Manners):
                 board.post(_accepted(invitation, self._listen(heard.sender)))
         elif heard.kind == mime.TEXT:
             self.host.spawn(board.say("I answer calls: call me, or send me an invitation to a voice conversation."))
+
+    def invited(self, board: Board, transfers: Transfers, invitation: Slp) -> None:
+        try:
+            camera = accept(transfers, self.host.network, invitation, self.host.network.ways)
+        except WireError:
+            transfers.calls.decline(invitation)
+            return
+        self.host.spawn(take_part(board, self.host.network, camera))
 
     def _desk(self, sender: str) -> Desk | None:
         """The caller's desk; None without a phone, or where the caller's address is not known."""

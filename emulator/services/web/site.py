@@ -22,6 +22,7 @@ from emulator.services.web import (
     oim_rsi,
     oim_store,
     pages,
+    reflector,
     relay,
     relay_voice,
     rst,
@@ -60,6 +61,7 @@ SERVICES: dict[str, tuple[Route, ...]] = {
 }
 EXTRA: dict[str, tuple[Route, ...]] = {  # served without being a row of the table
     "nexus": nexus.ROUTES,
+    "reflector-session": reflector.ROUTES,
     "whats-new": whats_new.ROUTES,
 }
 
