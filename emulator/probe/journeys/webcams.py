@@ -14,6 +14,7 @@ from emulator.client.messenger import Messenger
 from emulator.client.network import Unexpected
 from emulator.client.transfer import Transfers
 from emulator.probe.journeys.direct import JourneyWays, journey_ways
+from emulator.probe.journeys.legs import LinkWeb
 from emulator.probe.journeys.person import Person, call
 from emulator.probe.journeys.travel import Pointless, Travel
 from emulator.wire import reflector, reflector_http, webcam
@@ -82,11 +83,10 @@ class _Person:
         journey = self._journey
         frames = webcam.frames(journey.place.entropy(8))
         mine = await self._invited("producer", None)
-        web = await self._me.network.web(reflector_http.HOST, secure=False)
-        try:
-            tunnel = await camera.tunnel(web)
-        finally:
-            web.close()
+        calls = await journey.open(reflector_http.HOST, journey.port(path), b"", tls=False, raw=False)
+        tunnel = await camera.tunnel(LinkWeb(calls))
+        calls.end()
+        journey.put_aside(calls, forget=True)  # no field of theirs holds a tag; the tunnel that they made does
         told = self._there().heard()
         await mine.tell(tunnel)
         leg = await journey.open(
