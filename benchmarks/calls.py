@@ -92,6 +92,7 @@ class Shaken:
         self._how = how
         self._count = 0
         self.lost = 0
+        self.tail = 0  # lost after the last one that left: no report can know of them
 
     def send(self, data: bytes, to: Address) -> None:
         """Send, lose or delay."""
@@ -101,7 +102,10 @@ class Shaken:
         self._count += 1
         if self._how == "lossy" and self._count % EVERY == EVERY // 2:
             self.lost += 1
-        elif self._how == "shaken" and self._count % 2:
+            self.tail += 1
+            return
+        self.tail = 0
+        if self._how == "shaken" and self._count % 2:
             reactor.callLater(LATE, self._port.send, data, to)  # type: ignore[attr-defined]
         else:
             self._port.send(data, to)
@@ -164,7 +168,7 @@ async def measure(served: Served) -> Found:
     kinds = {}
     for how in ("plain", "lossy", "shaken"):
         rows = [(one, facts) for one, facts in zip(callers, found, strict=True) if one.how == how]
-        made = [one.shaken.lost if one.shaken else 0 for one, _ in rows]
+        made = [one.shaken.lost - one.shaken.tail if one.shaken else 0 for one, _ in rows]
         said = [facts.get("reported", {}).get("lost", -1) for _, facts in rows]
         kinds[how] = Kind(
             calls=len(rows),
