@@ -19,6 +19,7 @@ from emulator.cli.listening import show
 from emulator.cli.terminal import (
     BAD_INPUT,
     CANNOT_RUN,
+    Complaints,
     checked_seed,
     clear_errors,
     complain,
@@ -31,6 +32,7 @@ from emulator.cli.terminal import (
 from emulator.net import portmap
 from emulator.net.descriptors import raise_limit
 from emulator.probe.back import Back
+from emulator.report.whole import write_whole
 from emulator.services.emulator import Emulator, Settings
 from emulator.store.casting import find_cast
 from emulator.wire import join as join_file
@@ -150,7 +152,11 @@ def command(
 
         with become.acting() if become is not None else nullcontext():
             emulator = Emulator(
-                reactor, catalog, authority, settings, cast, now=now, entropy=entropy, make_back=make_back
+                *(reactor, catalog, authority, settings, cast),
+                now=now,
+                entropy=entropy,
+                make_back=make_back,
+                complain=Complaints(now),
             )
         listeners = emulator.start()
         if become is not None:
@@ -181,12 +187,14 @@ def command(
 
 
 def _write_private(path: Path, text: str) -> None:
-    """Write beside and rename, so that nobody reads half a file; mode 0600 from the first byte."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-    draft.replace(path)
+    """Write whole or not at all; mode 0600 from the first byte."""
+
+    def fill(draft: Path) -> None:
+        draft.unlink(missing_ok=True)  # of one that was killed
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(text)
+
+    write_whole(path, fill)
 
 
 def _until_stopped(reactor: Any, emulator: Emulator) -> None:

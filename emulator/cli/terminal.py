@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
@@ -18,6 +19,8 @@ from emulator.problems import BadInput, CannotRun
 BAD_INPUT = 2
 CANNOT_RUN = 3
 INTERRUPTED = 130
+FULL = "make room, or name other places with XDG_RUNTIME_DIR, TMPDIR and the command's options"
+AGAIN = 60.0  # seconds until the same complaint is made again
 
 console = Console()
 stderr = Console(stderr=True)
@@ -35,7 +38,8 @@ def clear_errors() -> Iterator[None]:
     except KeyboardInterrupt:
         complain("interrupted", INTERRUPTED)
     except OSError as problem:
-        complain(f"{problem.filename or 'this machine'}: {problem.strerror or problem}", CANNOT_RUN)
+        remedy = f": {FULL}" if problem.errno == errno.ENOSPC else ""
+        complain(f"{problem.filename or 'this machine'}: {problem.strerror or problem}{remedy}", CANNOT_RUN)
 
 
 @contextmanager
@@ -73,6 +77,20 @@ def complain(message: str, code: int) -> NoReturn:
     """Say what is wrong and leave with `code`."""
     stderr.print(f"[bold red]messenger-lab:[/] {escape(message)}", highlight=False, soft_wrap=True)
     sys.exit(code)
+
+
+class Complaints:
+    """Says what is wrong while a command goes on, the same words at most once a minute."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._said: dict[str, float] = {}
+
+    def __call__(self, words: str) -> None:
+        moment = self._clock()
+        if moment - self._said.get(words, -AGAIN) >= AGAIN:
+            self._said = {words: moment}
+            stderr.print(f"[bold red]messenger-lab:[/] {escape(words)}", highlight=False, soft_wrap=True)
 
 
 def now() -> float:

@@ -34,8 +34,11 @@ def runtime_directory(environ: Mapping[str, str]) -> Path:
 
 
 def prepare(directory: Path) -> None:
-    """Make a runtime directory. Raises LabError when somebody else made it before us, in /tmp say."""
-    directory.mkdir(parents=True, exist_ok=True, mode=0o755)
+    """Make a runtime directory. Raises LabError when it cannot be, or somebody else made it before us, in /tmp say."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True, mode=0o755)
+    except OSError as error:
+        raise LabError(f"{directory}: {error.strerror}: set XDG_RUNTIME_DIR to a directory of your own.") from error
     if directory.stat().st_uid != os.geteuid():
         raise LabError(f"{directory} belongs to somebody else: set XDG_RUNTIME_DIR to a directory of your own.")
 

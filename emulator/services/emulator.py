@@ -86,7 +86,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Emulator:
-    """The far end, running in one reactor. `make_back(join, source)` makes what opens flows to vantages."""
+    """The far end, running in one reactor. `make_back(join, source)` makes what opens flows to vantages.
+
+    `complain` tells whoever runs it what this machine will not do.
+    """
 
     def __init__(
         self,
@@ -99,7 +102,9 @@ class Emulator:
         now: Callable[[], float],
         entropy: Callable[[int], bytes],
         make_back: Callable[[Callable[[], Join], str], DialsBack] | None = None,
+        complain: Callable[[str], None] = lambda words: None,
     ) -> None:
+        self._complain = complain
         self._reactor = reactor
         self._catalog = catalog
         self._authority = authority
@@ -125,7 +130,7 @@ class Emulator:
         world = World(now=now, entropy=entropy, open_accounts=True, anybody=settings.open_accounts)
         self._store.load(world)
         cast.populate(world)
-        self._house = House(world, self._store.flush, call_later=reactor.callLater, now=now, dispatch=settings.dispatch)
+        self._house = House(world, self._flush, call_later=reactor.callLater, now=now, dispatch=settings.dispatch)
         contacts = move_in(
             self._house,
             catalog,
@@ -226,6 +231,14 @@ class Emulator:
             root=self._authority.root_pem.decode(),
             addresses=self._settings.addresses,
         )
+
+    def _flush(self) -> int:
+        """Write what waits; when that fails the person who runs this hears of it, and whoever asked gets no answer."""
+        try:
+            return self._store.flush()
+        except CannotRun as problem:
+            self._complain(str(problem))
+            raise
 
     def _relay_credentials(self) -> Credentials:
         """What the shared-secret exchange would give, for those who live here."""

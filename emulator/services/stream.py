@@ -15,6 +15,7 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from emulator.problems import CannotRun
 from emulator.services.journal import Entry, Journal
 from emulator.services.surroundings import Surroundings
 from emulator.wire.clienthello import client_hello
@@ -79,7 +80,7 @@ class FarEnd(protocol.Protocol):
             self._decide()
             return
         self._entry.received.add(data)
-        self._drive(self._conversation.feed(data))
+        self._feed(data)
 
     def connectionLost(self, reason: Failure = protocol.connectionDone) -> None:
         self._lost = True
@@ -133,8 +134,8 @@ class FarEnd(protocol.Protocol):
             alive=self._alive,
         )
         self._conversation = Conversation(server(context), output=self._drive)
-        out = self._conversation.start()
-        self._drive(out + self._conversation.feed(waiting))
+        self._drive(self._conversation.start())
+        self._feed(waiting)
 
     def _start_tls(self, waiting: bytes) -> None:
         assert self._entry is not None
@@ -146,6 +147,15 @@ class FarEnd(protocol.Protocol):
         transport = cast(Any, self.transport)
         transport.startTLS(_ServerConnection(self._tls))
         transport.protocol.dataReceived(waiting)  # the hello that was looked at belongs to the TLS layer
+
+    def _feed(self, data: bytes) -> None:
+        assert self._conversation is not None
+        try:
+            out = self._conversation.feed(data)
+        except CannotRun as problem:  # it could not be kept (a full disk, say), so it must not be answered
+            self._finish(str(problem))
+            return
+        self._drive(out)
 
     def _drive(self, out: bytes) -> None:
         assert self._conversation is not None

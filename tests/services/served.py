@@ -23,12 +23,17 @@ needs_root = pytest.mark.skipif(
 class Served:
     """One `serve` process with the default cast and a state file in `place`."""
 
-    def __init__(self, place: Path) -> None:
+    def __init__(self, place: Path, *, small: bool = False) -> None:
         self.join = place / "join.toml"
         self.join.unlink(missing_ok=True)
         argv = [sys.executable, "-m", "emulator", "serve", "--address", ADDRESS, "--second", SECOND]
         argv += ["--control-port", CONTROL_PORT, "--samples", "0", "--quiet", "--join-out", str(self.join)]
         argv += ["--certs", str(place / "certs"), "--state", str(place / "world.db")]
+        if small:  # `place/small` is a disk of 700 kB that only this process sees, with the state on it
+            (place / "small").mkdir()
+            argv[-1] = str(place / "small" / "world.db")
+            mount = 'mount -t tmpfs -o size=700k none "$0" && exec "$@"'
+            argv = ["unshare", "--mount", "sh", "-c", mount, str(place / "small"), *argv]
         self.process = subprocess.Popen(argv, stderr=subprocess.PIPE)
         pidfd = os.pidfd_open(self.process.pid)
         deadline = time.monotonic() + LIMIT

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import re
 import signal
@@ -61,6 +62,50 @@ def test_an_acknowledged_change_survives_a_kill(place: Path) -> None:
         client.close()
     finally:
         served.end_orderly()
+
+
+def fill(path: Path) -> None:
+    """Write until the disk is full."""
+    with path.open("wb", buffering=0) as file:
+        for _ in range(10_000):
+            try:
+                file.write(bytes(1024))
+            except OSError as error:
+                if error.errno == errno.ENOSPC:
+                    return
+                raise
+    raise AssertionError("the disk never got full")
+
+
+def add_groups(client: OldClient) -> None:
+    """More than SQLite has reserved room for."""
+    for number in range(6, 60):
+        client.say(f"ADG {number} {'x' * 60}{number} 0", f"ADG {number}")
+
+
+def test_what_finds_no_room_on_the_disk_is_not_acknowledged(place: Path) -> None:
+    served = Served(place, small=True)
+    disk = Path(f"/proc/{served.process.pid}/root{place}/small")
+    try:
+        client = OldClient("alice@example.com", "opal-Kite7")
+        client.say("ADG 5 Kept 0", "ADG 5")
+        fill(disk / "fill")
+        with pytest.raises(AssertionError, match="closed instead of ADG"):
+            add_groups(client)
+        client.close()
+        assert served.process.poll() is None  # everybody else is served
+        (disk / "fill").unlink()
+        client = OldClient("alice@example.com", "opal-Kite7")
+        client.say("ADG 70 Again 0", "ADG 70")
+        client.close()
+        assert served.process.stderr is not None
+        served.process.send_signal(signal.SIGTERM)
+        assert served.process.wait(LIMIT) == 0
+        said = served.process.stderr.read().decode()
+        assert said.count("the disk is full: make room, what waits is then written") == 1
+        assert "Traceback" not in said
+    finally:
+        served.end(signal.SIGKILL)
 
 
 def test_a_wrong_password_is_911(place: Path) -> None:
