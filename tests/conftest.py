@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import gc
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -28,9 +29,10 @@ TURN = 0.005  # seconds
 
 def pytest_configure(config: pytest.Config) -> None:
     """Each of several workers gets a loopback of its own where that is allowed: fixed ports then cannot collide."""
-    if hasattr(config, "workerinput") and sys.platform == "linux" and os.geteuid() == 0:
+    ip = shutil.which("ip", path="/usr/sbin:/sbin:/usr/bin:/bin")
+    if hasattr(config, "workerinput") and sys.platform == "linux" and os.geteuid() == 0 and ip is not None:
         if ctypes.CDLL(None).unshare(CLONE_NEWNET) == 0:
-            subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+            subprocess.run([ip, "link", "set", "lo", "up"], check=True)
 
 
 @pytest.fixture(autouse=True)

@@ -22,8 +22,30 @@ BUFFER = 4 << 20  # bytes asked for between kernel and program: a second of medi
 SO_RCVBUFFORCE, SO_SNDBUFFORCE = 33, 32  # Linux, for root: beyond net.core.rmem_max
 
 
+class _Reading:
+    """A socket that the reactor reads from until it is closed; safe to close twice."""
+
+    _reactor: Any
+    _socket: socket.socket
+    _open = False
+
+    def _read(self, reactor: Any, sock: socket.socket) -> None:
+        self._reactor, self._socket, self._open = reactor, sock, True
+        reactor.addReader(self)
+
+    def close(self) -> None:
+        """Stop reading and close."""
+        if self._open:
+            self._open = False
+            self._reactor.removeReader(self)
+            self._socket.close()
+
+    def fileno(self) -> int:
+        return self._socket.fileno() if self._open else -1
+
+
 @implementer(interfaces.IReadDescriptor)
-class DatagramSocket:
+class DatagramSocket(_Reading):
     """One unconnected IPv4 UDP socket with a source port of its own.
 
     With IP_RECVERR set, an ICMP error makes every reactor drop an ordinary port: this one drains the queue in
@@ -38,15 +60,13 @@ class DatagramSocket:
         on_icmp: Callable[[IcmpError, Endpoint | None], None],
         bind: str = "",
     ) -> None:
-        self._reactor = reactor
         self._on_datagram = on_datagram
         self._on_icmp = on_icmp
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.setblocking(False)
-        self._socket.bind((bind, 0))
-        errqueue.enable(self._socket)
-        self._open = True
-        reactor.addReader(self)
+        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        sock.setblocking(False)
+        sock.bind((bind, 0))
+        errqueue.enable(sock)
+        self._read(reactor, sock)
 
     @property
     def port(self) -> int:
@@ -68,17 +88,7 @@ class DatagramSocket:
                 if last_try or not self._drain():
                     raise
 
-    def close(self) -> None:
-        """Stop reading and close."""
-        if self._open:
-            self._open = False
-            self._reactor.removeReader(self)
-            self._socket.close()
-
     # Twisted's side
-
-    def fileno(self) -> int:
-        return self._socket.fileno() if self._open else -1
 
     def logPrefix(self) -> str:
         return "probe datagrams"
@@ -112,7 +122,7 @@ class DatagramSocket:
 
 
 @implementer(interfaces.IReadDescriptor)
-class BoundDatagrams:
+class BoundDatagrams(_Reading):
     """A socket on one address and port, 0 for any. `receive(data, (address, port))`; it may be replaced at any time.
 
     ICMP errors are not asked for, so none is ever reported on this socket. Raises OSError when the port is taken.
@@ -122,18 +132,16 @@ class BoundDatagrams:
         self, reactor: Any, address: str, number: int, receive: Callable[[bytes, tuple[str, int]], None]
     ) -> None:
         self.receive = receive
-        self._reactor = reactor
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         try:
-            self._socket.setblocking(False)
-            self._socket.bind((address, number))
+            sock.setblocking(False)
+            sock.bind((address, number))
         except OSError:
-            self._socket.close()
+            sock.close()
             raise
-        self.number = int(self._socket.getsockname()[1])
-        widen(self._socket)
-        self._open = True
-        reactor.addReader(self)
+        self.number = int(sock.getsockname()[1])
+        widen(sock)
+        self._read(reactor, sock)
 
     def send(self, data: bytes, to: tuple[str, int]) -> None:
         """Send one datagram; one that cannot be sent is lost, as on the way it might be."""
@@ -142,17 +150,7 @@ class BoundDatagrams:
         except OSError:
             pass
 
-    def close(self) -> None:
-        """Stop reading and close; safe to call twice."""
-        if self._open:
-            self._open = False
-            self._reactor.removeReader(self)
-            self._socket.close()
-
     # Twisted's side
-
-    def fileno(self) -> int:
-        return self._socket.fileno() if self._open else -1
 
     def logPrefix(self) -> str:
         return "relayed port"

@@ -88,22 +88,13 @@ def unpack(data: bytes, *, limit: int = MESSAGE_LIMIT) -> Header:
     """Read the first 48 bytes. WireError for fewer, for a chunk outside its message, for a message over `limit`."""
     if len(data) < HEADER:
         raise WireError(f"a P2P header of {len(data)} bytes")
-    session, identifier, offset, total, length, flags, ack_id, ack_unique, ack_size = _FORM.unpack(data[:HEADER])
+    fields = _FORM.unpack(data[:HEADER])
+    _, _, offset, total, length, *_ = fields
     if total > limit:
         raise WireError(f"a P2P message of {total} bytes")
     if offset + length > total:
         raise WireError(f"a P2P chunk {offset}+{length} outside its message of {total} bytes")
-    return Header(
-        session=session,
-        identifier=identifier,
-        offset=offset,
-        total=total,
-        length=length,
-        flags=flags,
-        ack_id=ack_id,
-        ack_unique=ack_unique,
-        ack_size=ack_size,
-    )
+    return _header(fields)
 
 
 def records(
@@ -135,7 +126,11 @@ def unpack_record(data: Bytes, at: int) -> Record:
 
 def header_of(record: Record) -> Header:
     """The header of a record."""
-    _, session, identifier, offset, total, length, flags, ack_id, ack_unique, ack_size = record
+    return _header(record[1:])
+
+
+def _header(fields: tuple[int, ...]) -> Header:
+    session, identifier, offset, total, length, flags, ack_id, ack_unique, ack_size = fields
     return Header(
         session=session,
         identifier=identifier,

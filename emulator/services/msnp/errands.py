@@ -6,7 +6,7 @@ Circles (PUT, DEL, SDG) and retired commands are refused, never half served. Sou
 from __future__ import annotations
 
 from emulator.services.msnp import profile
-from emulator.services.msnp.person import Person, Row
+from emulator.services.msnp.person import PersonsPart, Row
 from emulator.wire.errors import WireError
 from emulator.wire.msnp.lines import Command, line
 
@@ -32,13 +32,10 @@ REFUSED = (
 )
 
 
-class Errands:
+class Errands(PersonsPart):
     """Requests of one session."""
 
-    __slots__ = ("_person",)
-
-    def __init__(self, person: Person) -> None:
-        self._person = person
+    __slots__ = ()
 
     @classmethod
     def rows(cls) -> tuple[Row, ...]:

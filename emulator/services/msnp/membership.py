@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from emulator.services.msnp import profile
-from emulator.services.msnp.person import Person, Row
+from emulator.services.msnp.person import PersonsPart, Row
 from emulator.services.msnp.presenting import introduced
 from emulator.wire.errors import WireError
 from emulator.wire.msnp import lists
@@ -19,13 +19,10 @@ from emulator.world.limits import PHONE
 PHONES = ("PHH", "PHW", "PHM")
 
 
-class Membership:
+class Membership(PersonsPart):
     """List and settings commands of one session."""
 
-    __slots__ = ("_person",)
-
-    def __init__(self, person: Person) -> None:
-        self._person = person
+    __slots__ = ()
 
     @classmethod
     def rows(cls) -> tuple[Row, ...]:

@@ -29,6 +29,15 @@ class Part(Protocol):
         """What it knows."""
 
 
+class PersonsPart:
+    """Commands that rest on nothing but who is signed in."""
+
+    __slots__ = ("_person",)
+
+    def __init__(self, person: Person) -> None:
+        self._person = person
+
+
 class Person:
     """`place` is the world's number of the place, 0 once it is gone; `announced` is true after the first CHG.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from emulator.services.msnp.house import Carrier, Listener
-from emulator.services.msnp.person import Person, Row
+from emulator.services.msnp.person import PersonsPart, Row
 from emulator.wire.msnp import principals
 from emulator.wire.msnp.lines import Command, line, number
 from emulator.wire.msnp.principals import Principal
@@ -21,13 +21,10 @@ SIGN_OFF, OTHER_PLACE, EVERYWHERE = 4, b"goawyplzthxbye", b"gtfo"
 _TELEPHONE = re.compile(r"tel:\+[0-9]{4,20}")
 
 
-class Post:
+class Post(PersonsPart):
     """Commands of one session that reach others."""
 
-    __slots__ = ("_person",)
-
-    def __init__(self, person: Person) -> None:
-        self._person = person
+    __slots__ = ()
 
     @classmethod
     def rows(cls) -> tuple[Row, ...]:
