@@ -15,6 +15,7 @@ COMMANDS = {
     "demo": "Build the lab on this machine, run all scenarios through a real firewall, write a report.",
     "run": "Run scenarios from here against an emulator.",
     "serve": "Impersonate the Messenger network: listeners on every documented port.",
+    "bundle": "Write one file for an inside machine that has nothing but Python.",
     "lab": "Three network namespaces with a real firewall, kept for as long as you like.",
     "catalog": "Print the documented tables.",
     "schema": "Print the JSON schema of a run's record.",

@@ -32,7 +32,7 @@ from emulator.cli.terminal import (
 from emulator.net import portmap
 from emulator.net.descriptors import raise_limit
 from emulator.probe.back import Back
-from emulator.report.whole import write_whole
+from emulator.report.whole import write_private
 from emulator.services.emulator import Emulator, Settings
 from emulator.store.casting import find_cast
 from emulator.wire import join as join_file
@@ -174,7 +174,7 @@ def command(
             print(text)
         elif join_out:
             with named_by_person(join_out):
-                _write_private(Path(join_out), text)
+                write_private(Path(join_out), text.encode())
         if not quiet:
             console.print(
                 f"[green]ready[/]  seed {seed}  samples {samples}  control "
@@ -184,17 +184,6 @@ def command(
                 soft_wrap=True,
             )
         _until_stopped(reactor, emulator)
-
-
-def _write_private(path: Path, text: str) -> None:
-    """Write whole or not at all; mode 0600 from the first byte."""
-
-    def fill(draft: Path) -> None:
-        draft.unlink(missing_ok=True)  # of one that was killed
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(text)
-
-    write_whole(path, fill)
 
 
 def _until_stopped(reactor: Any, emulator: Emulator) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,3 +16,14 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
     except BaseException:
         draft.unlink(missing_ok=True)
         raise
+
+
+def write_private(path: Path, data: bytes) -> None:
+    """The same for what holds a secret: mode 0600 from the first byte. Raises OSError."""
+
+    def fill(draft: Path) -> None:
+        draft.unlink(missing_ok=True)  # of one that was killed
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(data)
+
+    write_whole(path, fill)

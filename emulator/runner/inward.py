@@ -76,6 +76,7 @@ class InwardPass:
         self._seen: dict[str, Observation] = {}
         self._why = ""
         self._over = False
+        self._halted = False
         self._watch = LoopingCall(self._vantage.look)
         self._watch.clock = reactor
 
@@ -87,9 +88,14 @@ class InwardPass:
                 self._failed[flow.id] = f"this machine cannot listen there: {failed[(flow.transport, flow.port)]}"
 
     def stop(self, why: str) -> None:
-        """Interrupted, or the flows of this pass are over: nothing more is waited for."""
+        """The flows of this pass are over: if nothing is dialled yet, nothing will be."""
         self._over = True
         self._why = self._why or why
+
+    def halt(self, why: str) -> None:
+        """Interrupted: what is dialled now is not waited for either."""
+        self._halted = True
+        self.stop(why)
 
     async def dial(self) -> None:
         """Have the emulator dial, and wait for what it saw. Never raises for what happens on the way."""
@@ -146,11 +152,11 @@ class InwardPass:
         deadline = self._reactor.seconds() + 2 * self._timeout + MORE
         while True:
             dialled = await self._control.dialled()
-            if dialled.done or self._reactor.seconds() > deadline:
+            if dialled.done or self._halted or self._reactor.seconds() > deadline:
                 break
             await deferLater(self._reactor, ASK, lambda: None)
         for raw in dialled.observations:
             seen = msgspec.convert(raw, Observation)
             self._seen[seen.flow] = seen
-        if not dialled.done:
+        if not dialled.done and not self._halted:
             self._why = "the emulator was not done in time"

@@ -82,7 +82,7 @@ class Runner:
         if self._journeys is not None:
             self._journeys.stop(why)
         if self._inward is not None:
-            self._inward.stop(why)
+            self._inward.halt(why)
         if self._detection is not None:
             self._detection.stop(why)
 
