@@ -66,7 +66,7 @@ class Board:
         self.over: ClientError | None = None
         self.session = ""  # the session's number, once somebody was called
         self.on_message: Callable[[str, Fields, bytes], None] = lambda sender, headers, body: None
-        self.on_heard: Callable[[Heard], None] = lambda heard: None
+        self.on_heard: Callable[[Heard], object] = lambda heard: None
         self.on_peer: Callable[[Heard], None] | None = None
         self.on_joined: Callable[[Guest], None] = lambda guest: None
         self.on_left: Callable[[str], None] = lambda address: None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 SWITCHBOARD, TCP = "SBBridge", "TCPv1"
+LEGACY = "MSNFTP"  # no bridge of an MSNSLP session: it is invited to in words of its own
 DATAGRAMS = "datagrams (emulated)"  # of our own form; TRUDPv1 is refused
 
 
@@ -25,7 +26,7 @@ class Passage(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def direct(self) -> bool:
         """True when it went between the peers themselves."""
-        return self.bridge == TCP
+        return self.bridge in (TCP, LEGACY)
 
     def rate(self, size: int) -> int:
         """Bytes per second; 0 where it was too quick to measure."""

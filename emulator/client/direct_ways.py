@@ -39,6 +39,17 @@ class PeerStream(Protocol):
 Accept = Callable[[PeerStream], None]
 
 
+class Guest(msgspec.Struct, frozen=True):
+    """Who is awaited by MSNFTP, so that a port can be shared: `account`, and the AuthCookie of the transfer.
+
+    `brings`: it connects to bring the file, and waits for the receiver, who listens, to say account and cookie.
+    """
+
+    account: str
+    cookie: int
+    brings: bool = False
+
+
 class Listening(Protocol):
     """A place at which a peer may connect."""
 
@@ -64,8 +75,11 @@ class Ways(Protocol):
     @property
     def standing(self) -> Standing: ...
 
-    async def listen(self, accept: Accept, ports: tuple[int, ...] = (0,)) -> Listening:
-        """Listen on the first port that is free (0: any from 1025 up). Raises ClientError when nothing can listen."""
+    async def listen(self, accept: Accept, ports: tuple[int, ...] = (0,), guest: Guest | None = None) -> Listening:
+        """Listen on the first port that is free (0: any from 1025 up), or can be shared because `guest` is awaited.
+
+        Raises ClientError when nothing can listen.
+        """
 
     async def dial(self, peer: str, address: str, port: int, seconds: float) -> PeerStream:
         """Connect to a peer at the address that it gave. Raises ClientError; Unexpected when it must not be tried."""
@@ -89,7 +103,9 @@ class MemoryWays:
         self._address = address
         self.standing = standing
 
-    async def listen(self, accept: Accept, ports: tuple[int, ...] = (0,)) -> MemoryListening:
+    async def listen(
+        self, accept: Accept, ports: tuple[int, ...] = (0,), guest: Guest | None = None
+    ) -> MemoryListening:
         doors = self._harbour.doors
         free = next((port for port in ports if port and (self._address, port) not in doors), 0)
         if not free and 0 in ports:

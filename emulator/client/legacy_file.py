@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 from twisted.internet.defer import CancelledError, Deferred
 
 from emulator.client import legacy_file_words as words
 from emulator.client.board import Board, Heard
-from emulator.client.direct_ways import PeerStream, Ways
+from emulator.client.direct_ways import Guest, PeerStream, Ways
 from emulator.client.legacy_file_line import Line
 from emulator.client.network import ClientError, Network, StreamEnded, Unexpected
 from emulator.client.peers import expected
@@ -38,12 +38,13 @@ class LegacyLimits(msgspec.Struct, frozen=True):
 
 
 class LegacyFile(msgspec.Struct, frozen=True):
-    """A file that went by MSNFTP; `data` is b"" for the sender and when it was not to be kept."""
+    """A file that went by MSNFTP. `listened`: this end did. `data` is b"" for the sender."""
 
     name: str
     size: int
     sha1: str
     port: int
+    listened: bool
     data: bytes = b""
 
 
@@ -78,17 +79,19 @@ class LegacyFiles:
         self._ways = ways
         self._limits = limits
         self._waiting: dict[str, Deferred[mime.Fields]] = {}  # by cookie: the peer's next word
+        self._awaited: dict[str, Deferred[Any]] = {}  # by cookie: the peer's connection
         self._lines: dict[str, Line] = {}
         self.on_offer: Callable[[LegacyOffer], None] = LegacyOffer.decline
         board.at_end(self._end)
 
-    async def send(self, name: str, data: bytes) -> LegacyFile:
+    async def send(self, name: str, data: bytes, *, listen: bool = True) -> LegacyFile:
         """Offer a file, listen on the first free port, send it; where none is free, connect to the receiver.
 
-        Raises Unexpected (`code`: Cancel-Code or BYE code), StreamEnded when the peer vanishes.
+        `listen` False: say that nobody can connect to this end. Raises Unexpected (`code`: Cancel-Code or BYE code),
+        StreamEnded when the peer vanishes.
         """
         cookie = self._number()
-        passive = () if await self._can_listen() else (("Connectivity", "N"),)
+        passive = () if listen and await self._can_listen() else (("Connectivity", "N"),)
         try:
             self._say(
                 ("Application-Name", "File Transfer"),
@@ -116,7 +119,7 @@ class LegacyFiles:
     @property
     def open(self) -> tuple[str, ...]:
         """Cookies of what is under way."""
-        return tuple({**self._waiting, **self._lines})
+        return tuple({**self._waiting, **self._awaited, **self._lines})
 
     def take(self, heard: Heard) -> bool:
         """A message; True when it was about a file of this kind."""
@@ -136,6 +139,9 @@ class LegacyFiles:
             return True
         if command == "CANCEL" and cookie in self._lines:
             self._lines[cookie].stop(words.refused(fields))
+            return True
+        if command == "CANCEL" and cookie in self._awaited:
+            self._awaited.pop(cookie).errback(words.refused(fields))
             return True
         waiting = self._waiting.pop(cookie, None)
         if waiting is None:
@@ -165,10 +171,10 @@ class LegacyFiles:
             if not winner.called:
                 winner.callback(line)
 
-        place = await self._ways.listen(accept, PORTS)
+        place = await self._ways.listen(accept, PORTS, Guest(account, auth))
         try:
             self._say(*words.accepts(cookie), *words.where(place.address, place.port, self._ways.standing.public, auth))
-            line = await self._within(self._limits.connect, winner, "FTTIMEOUT", cookie)
+            line = await self._arrival(winner, cookie)
             self._lines[cookie] = line
         finally:
             place.close()
@@ -177,20 +183,20 @@ class LegacyFiles:
                     one.done.addErrback(_ignored)
                     one.stop(StreamEnded("another one was first, or nobody came"))
         await line.over()
-        return LegacyFile(name, len(data), hashlib.sha1(data).hexdigest(), place.port)
+        return LegacyFile(name, len(data), hashlib.sha1(data).hexdigest(), place.port, True)
 
     async def _bring(self, cookie: str, name: str, data: bytes, told: mime.Fields) -> LegacyFile:
         """The receiver listens: connect to it. It still says VER and USR first."""
         account, auth = self._peer(), words.auth(told)
         stream, port = await self._reach(account, cookie, told)
-        talk = msnftp.sending(data, account, auth)
+        talk = msnftp.sending(data, account, auth, connects=True)
         line = self._lines[cookie] = Line(stream, talk, self._network.call_later, self._limits.silence)
         await line.over()
-        return LegacyFile(name, len(data), hashlib.sha1(data).hexdigest(), port)
+        return LegacyFile(name, len(data), hashlib.sha1(data).hexdigest(), port, False)
 
     async def _can_listen(self) -> bool:
         try:
-            place = await self._ways.listen(lambda stream: stream.close(), PORTS)
+            place = await self._ways.listen(lambda stream: stream.close(), PORTS, Guest(self._peer(), 0))
         except ClientError:
             return False
         place.close()
@@ -206,7 +212,7 @@ class LegacyFiles:
             told = await self._word(offer.cookie, self._limits.answer)
             auth = words.auth(told)
             stream, port = await self._reach(offer.sender, offer.cookie, told)
-            return await self._receive(offer, stream, port, auth)
+            return await self._receive(offer, stream, port, auth, listened=False)
         finally:
             self._forget(offer.cookie)
 
@@ -220,20 +226,22 @@ class LegacyFiles:
                 came.callback(stream)
 
         auth = int.from_bytes(self._network.entropy(4), "little")
-        place = await self._ways.listen(accept, PORTS)
+        place = await self._ways.listen(accept, PORTS, Guest(offer.sender, auth, brings=True))
         try:
             where = words.where(place.address, place.port, self._ways.standing.public, auth)
             self._say(*words.accepts(offer.cookie), ("Sender-Connect", "TRUE"), *where)
-            stream = await self._within(self._limits.connect, came, "FTTIMEOUT", offer.cookie)
+            stream = await self._arrival(came, offer.cookie)
         finally:
             place.close()
-        return await self._receive(offer, stream, place.port, auth)
+        return await self._receive(offer, stream, place.port, auth, listened=True)
 
-    async def _receive(self, offer: LegacyOffer, stream: PeerStream, port: int, auth: int) -> LegacyFile:
+    async def _receive(
+        self, offer: LegacyOffer, stream: PeerStream, port: int, auth: int, *, listened: bool
+    ) -> LegacyFile:
         talk = msnftp.receiving(self._board.me.partition(";")[0], auth, offer.size)
         line = self._lines[offer.cookie] = Line(stream, talk, self._network.call_later, self._limits.silence)
         data = await line.over()
-        return LegacyFile(offer.name, len(data), hashlib.sha1(data).hexdigest(), port, data)
+        return LegacyFile(offer.name, len(data), hashlib.sha1(data).hexdigest(), port, listened, data)
 
     async def _reach(self, peer: str, cookie: str, told: mime.Fields) -> tuple[PeerStream, int]:
         problem: ClientError = Unexpected("the peer named no address")
@@ -251,6 +259,14 @@ class LegacyFiles:
         waiting: Deferred[mime.Fields] = Deferred()
         self._waiting[cookie] = waiting
         return await self._within(seconds, waiting, "TIMEOUT", cookie)
+
+    async def _arrival(self, waiting: Deferred[T], cookie: str) -> T:
+        """The connection for which this end listens, unless the peer cancels."""
+        self._awaited[cookie] = waiting
+        try:
+            return await self._within(self._limits.connect, waiting, "FTTIMEOUT", cookie)
+        finally:
+            self._awaited.pop(cookie, None)
 
     async def _within(self, seconds: float, waiting: Deferred[T], code: str, cookie: str) -> T:
         timer = self._network.call_later(seconds, waiting.cancel)
@@ -285,9 +301,12 @@ class LegacyFiles:
         self._lines.pop(cookie, None)
 
     def _end(self, error: ClientError) -> None:
-        waiting, self._waiting = self._waiting, {}
-        for one in waiting.values():
-            one.errback(error)
+        waiting: list[Deferred[Any]] = [*self._waiting.values(), *self._awaited.values()]
+        self._waiting.clear()
+        self._awaited.clear()
+        for one in waiting:
+            if not one.called:
+                one.errback(error)
         for line in tuple(self._lines.values()):
             line.stop(error)
 

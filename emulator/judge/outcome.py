@@ -174,6 +174,8 @@ class _Judge:
             return "open"
         if journey.state == "not-run" or (journey.state == "done" and step.state == "not-run"):
             return "open"  # interrupted, undecided, or there was nobody to go with
+        if step.state == "not-run" and _ruled_out(journey):
+            return "void"
         dead = self._dead(journey, step, spoken)
         if dead:
             return "open" if dead & UNDECIDED else "void"
@@ -185,3 +187,9 @@ class _Judge:
         paths = known.paths(next(one for one in known.step if one.id == step.id))
         labels = {path.by for path in paths if not spoken or path.speaks == spoken}
         return {one.verdict for one in step.dead if one.by in labels}
+
+
+def _ruled_out(journey: JourneyRecord) -> bool:
+    """True when flows, and no attempt of its own, ended a journey: of what lay beyond it knows nothing."""
+    last = next((step for step in journey.steps if step.id == journey.by), None)
+    return journey.state == "broken" and last is not None and bool(last.dead) and not (last.failed or last.flows)

@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 from OpenSSL import SSL
 
+from emulator.client.shared_ports import SharedPorts
 from emulator.problems import BadInput
 from emulator.wire.join import Join
 
@@ -87,6 +88,7 @@ class Place:
         self.source = source
         self.relay_key = bytes.fromhex(join.relay_key)
         self.root_pem = join.root.encode()
+        self.shared: SharedPorts | None = None  # ports on which this vantage listens while it is dialled
         self._zero = reactor.seconds()
 
     def clock(self) -> float:

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from twisted.internet.task import LoopingCall, deferLater
 
 from emulator.catalog import Catalog
+from emulator.client.shared_ports import SharedPorts
 from emulator.judge import classify, evidence
 from emulator.judge.flow import Flow
 from emulator.judge.observation import Observation
@@ -79,6 +80,11 @@ class InwardPass:
         self._halted = False
         self._watch = LoopingCall(self._vantage.look)
         self._watch.clock = reactor
+
+    @property
+    def shared(self) -> SharedPorts:
+        """The ports that it listens on, for transfers of the journeys that await their peer there."""
+        return self._vantage.shared
 
     def open(self) -> None:
         """Listen on every port that will be dialled; before the first flow goes out, which might take one of them."""

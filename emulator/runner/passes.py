@@ -132,6 +132,7 @@ class Runner:
             if control is None:
                 channel.close()
         inward = None if control is None else self._listen(control, run, options)
+        place.shared = None if inward is None else inward.shared
         journeys = self._journeys = Journeys(place, self._catalog, credentials=credentials)
 
         detection = self._detection = Detection(place)

@@ -18,6 +18,7 @@ from twisted.web import server
 from emulator import __version__
 from emulator.catalog import Catalog
 from emulator.client.call_relay import Credentials
+from emulator.client.shared_ports import SharedPorts
 from emulator.derive.zone import Zone
 from emulator.net.control_tls import ControlCertificate
 from emulator.net.portmap import PortMap
@@ -131,18 +132,20 @@ class Emulator:
         self._store.load(world)
         cast.populate(world)
         self._house = House(world, self._flush, call_later=reactor.callLater, now=now, dispatch=settings.dispatch)
+        shared = SharedPorts(reactor.callLater)
         contacts = move_in(
             self._house,
             catalog,
             call_later=reactor.callLater,
             now=now,
             entropy=entropy,
-            sockets=ContactSockets(reactor, self._journal, settings.addresses["peer"]),
+            sockets=ContactSockets(reactor, self._journal, settings.addresses["peer"], shared),
         )
         servers = stream_servers(
             catalog, authority, self._house, now=now, entropy=entropy, call_later=reactor.callLater
         )
         servers["pseudo-tls"] = self._relay.leg
+        servers["msnftp"] = shared.server
         self._phone = Phone(
             reactor,
             self._journal,
@@ -161,6 +164,7 @@ class Emulator:
         self.listeners = Listeners(
             reactor, catalog, self._journal, self._surroundings, factory, self._relay, bind=settings.bind
         )
+        shared.held = self.listeners.hold
         back = None if make_back is None else make_back(self.join, settings.addresses["peer"])
         self._operations = Operations(
             reactor, catalog, self._journal, self.listeners, self._surroundings, back, settings.vantages

@@ -87,6 +87,10 @@ class Listeners:
         """Everything that was tried, with its latest state."""
         return tuple(self._table.values())
 
+    def hold(self, port: int) -> bool:
+        """True where a TCP port is open."""
+        return ("tcp", self._bind, port) in self._open
+
     async def close(self) -> None:
         """Stop listening everywhere and end live connections."""
         for port in self._open.values():

@@ -12,6 +12,7 @@ from OpenSSL import SSL
 from twisted.internet import error, interfaces
 
 from emulator.catalog.model import Transport
+from emulator.client.shared_ports import SharedPorts
 from emulator.net.holder import Holders
 from emulator.net.linux.halfopen import TABLE as HALF_OPEN
 from emulator.net.linux.halfopen import half_open
@@ -51,7 +52,11 @@ class Vantage:
             now=now,
             entropy=entropy,
         )
-        self._factory = FarEndFactory(reactor, self._journal, PEER_SERVERS, self._surroundings, tls)
+        self.shared = SharedPorts(reactor.callLater)
+        self.shared.held = lambda port: port in self._tcp
+        servers = {**PEER_SERVERS, "msnftp": self.shared.server}
+        self._factory = FarEndFactory(reactor, self._journal, servers, self._surroundings, tls)
+        self._tcp: set[int] = set()
         self._ports: list[interfaces.IListeningPort] = []
         self._datagrams: dict[Endpoint, FarDatagrams] = {}
 
@@ -88,12 +93,15 @@ class Vantage:
             if stopped is not None:
                 await stopped
         self._ports = []
+        self._tcp.clear()
         for connection in tuple(self._surroundings.connections):
             connection.stop()
 
     def _listen(self, transport: Transport, port: int) -> interfaces.IListeningPort:
         if transport == "tcp":
-            return self._reactor.listenTCP(port, self._factory, backlog=64, interface=self._address)  # type: ignore[no-any-return]
+            accepting = self._reactor.listenTCP(port, self._factory, backlog=64, interface=self._address)
+            self._tcp.add(port)
+            return accepting  # type: ignore[no-any-return]
         local = Endpoint(self._address, port)
         handler = FarDatagrams(self._journal, _answer, self._surroundings, local, self._datagrams)
         listening = self._reactor.listenUDP(port, handler, interface=self._address, maxPacketSize=65535)

@@ -23,6 +23,7 @@ FILE_SIZE = 5000  # bytes: three blocks
 RECEIVED_OK = 16777989
 SENT, DISK_FULL, CANCELLED, TIMED_OUT = 16777987, 2147942405, 2164261682, 2164261694  # other codes of BYE
 CODES = {DISK_FULL: "no room for it", CANCELLED: "cancelled", TIMED_OUT: "timed out"}
+END_OF_LINE = b"\r\n"
 CANCEL = b"CCL\r\n"
 VERSION = b"VER MSNFTP\r\n"
 END = b"\x01\0\0"
@@ -61,10 +62,10 @@ def bye(code: int) -> bytes:
 def client(context: ClientContext) -> Talk[dict[str, object]]:
     """The receiver: version, account and cookie, the whole file. Facts: bytes, sha256, blocks, auth_cookie."""
     yield Send(VERSION)
-    _version((yield from _line()))
+    yield from greeting()
     auth_cookie = cookie(context.tag)
     yield Send(usr(tags.account(context.tag), auth_cookie))
-    size = _match(rb"FIL (\d{1,10})", (yield from _line()))
+    size = _match(rb"FIL (\d{1,10})", (yield from text_line()))
     if size > FILE_LIMIT:
         raise WireError(f"a file of {size} bytes")
     yield Send(b"TFR\r\n")
@@ -93,24 +94,28 @@ def client(context: ClientContext) -> Talk[dict[str, object]]:
 
 def server(context: ServerContext) -> Talk[None]:
     """The sender: checks account and cookie, sends the file, expects BYE 16777989."""
-    _version((yield from _line()))
+    yield from greeting()
     yield Send(VERSION)
-    line = yield from _line()
-    words = line.decode("ascii").split(" ") if line.isascii() else []
+    yield from offer((yield from text_line()))
+
+
+def offer(introduced: bytes) -> Talk[None]:
+    """The sender, once both have greeted and the receiver has said the line `introduced`."""
+    words = introduced.decode("ascii").split(" ") if introduced.isascii() else []
     tag = tags.from_account(words[1]) if len(words) == 3 and words[0] == "USR" else ""
     if not tag:
-        raise WireError(f"no account of ours in {line[:60]!r}")
+        raise WireError(f"no account of ours in {introduced[:60]!r}")
     yield Sighting("msnftp", tag, {"account": words[1], "auth_cookie": words[2]})
     content_of = bytes.fromhex(tag)
     if words[2] != str(cookie(content_of)):
         raise WireError("a wrong AuthCookie")
     yield Send(f"FIL {FILE_SIZE}\r\n".encode())
-    if (line := (yield from _line())) != b"TFR":
-        raise WireError(f"expected TFR, got {line[:60]!r}")
+    if (said := (yield from text_line())) != b"TFR":
+        raise WireError(f"expected TFR, got {said[:60]!r}")
     content = filler(content_of, FILE_SIZE)
     pieces = [content[at : at + BLOCK_LIMIT] for at in range(0, FILE_SIZE, BLOCK_LIMIT)]
     yield Send(b"".join(block(piece) for piece in pieces) + END)
-    code = _match(rb"BYE (\d{1,10})", (yield from _line()))
+    code = _match(rb"BYE (\d{1,10})", (yield from text_line()))
     yield Note({"bye": code})
     if code != RECEIVED_OK:
         raise WireError(f"the receiver said BYE {code}")
@@ -122,9 +127,9 @@ def receiving(account: str, auth_cookie: int, size: int) -> Talk[bytes]:
     The end marker may be missing: some senders say it only to cancel, so the count of bytes decides.
     """
     yield Send(VERSION)
-    _version((yield from _line()))
+    yield from greeting()
     yield Send(usr(account, auth_cookie))
-    line = yield from _line()
+    line = yield from text_line()
     if line.startswith((b"CCL", b"BYE")):
         raise Broken(f"the sender said {line[:20].decode('ascii', 'replace')}", CANCELLED)
     offered = _match(rb"FIL (\d{1,10})", line)
@@ -147,28 +152,32 @@ def receiving(account: str, auth_cookie: int, size: int) -> Talk[bytes]:
     return bytes(content)
 
 
-def sending(content: bytes, account: str, auth_cookie: int) -> Talk[bytes]:
+def sending(content: bytes, account: str, auth_cookie: int, *, connects: bool = False) -> Talk[bytes]:
     """The sender of a file that was agreed on: to whom says the account and the cookie, nobody else. Returns b"".
 
-    Raises Broken when the receiver says CCL, or BYE with another code than that of success.
+    `connects`: it opened the connection, so it greets first [C]. Raises Broken when the receiver says CCL, or BYE with
+    another code than that of success.
     """
-    _version((yield from _line()))
-    yield Send(VERSION)
-    words = (yield from _line()).decode("utf-8", "replace").split(" ")
+    if connects:
+        yield Send(VERSION)
+    yield from greeting()
+    if not connects:
+        yield Send(VERSION)
+    words = (yield from text_line()).decode("utf-8", "replace").split(" ")
     if len(words) != 3 or words[0] != "USR" or words[1].partition(";")[0].lower() != account.lower():
         raise WireError(f"not the receiver: {' '.join(words)[:60]!r}")
     if words[2] != str(auth_cookie):
         raise WireError("a wrong AuthCookie")
     yield Sighting("msnftp", "", {"account": words[1]})
     yield Send(f"FIL {len(content)}\r\n".encode())
-    line = yield from _line()
+    line = yield from text_line()
     if line != b"TFR":
         raise _farewell(line, 0)
     for at in range(0, len(content), BLOCK_LIMIT):
         yield Send(block(content[at : at + BLOCK_LIMIT]))
     yield Note({"so_far": len(content)})
     yield Send(END)
-    line = yield from _line()
+    line = yield from text_line()
     if line != bye(RECEIVED_OK)[:-2]:
         raise _farewell(line, len(content))
     return b""
@@ -184,8 +193,32 @@ def _farewell(line: bytes, sent: int) -> WireError:
     return Broken(f"the receiver said BYE {code} ({CODES.get(code, 'unknown')})", code)
 
 
-def _line() -> Talk[bytes]:
-    return (yield Until(b"\r\n", LINE_LIMIT))[:-2]
+def auth_cookie(said: bytes) -> int | None:
+    """The cookie of the receiver's introduction; None when this does not begin with one."""
+    found = re.match(rb"USR [^ \r\n]{1,200} (\d{1,10})(?:\r\n|$)", said)
+    return int(found[1]) if found and int(found[1]) < 1 << 32 else None
+
+
+def tag_of(number: int) -> bytes:
+    """The tag of a transfer that people agreed on: its cookie."""
+    return number.to_bytes(4, "big")
+
+
+def sighting(number: int) -> Sighting:
+    """Such a transfer was seen."""
+    return Sighting("msnftp", tag_of(number).hex(), {"auth_cookie": number})
+
+
+def greeting() -> Talk[bytes]:
+    """The other end's greeting, as it came."""
+    said = yield from text_line()
+    _version(said)
+    return said + END_OF_LINE
+
+
+def text_line() -> Talk[bytes]:
+    """A line, without its end."""
+    return (yield Until(END_OF_LINE, LINE_LIMIT))[:-2]
 
 
 def _version(line: bytes) -> None:

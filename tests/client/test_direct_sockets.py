@@ -17,6 +17,7 @@ from emulator.client.direct_sockets import dial
 from emulator.client.legacy_file_line import Line
 from emulator.client.network import ClientError, StreamEnded, Unexpected
 from emulator.client.peers import Hashed, Incoming
+from emulator.client.shared_ports import SharedPorts
 from emulator.services.contacts.living import seen_from
 from emulator.services.contacts.sockets import ContactSockets
 from emulator.services.journal import Journal
@@ -33,7 +34,8 @@ class Contact:
 
     def __init__(self, *seen: str) -> None:
         self.journal = Journal(lambda: 0.0)
-        self.ways = ContactSockets(reactor, self.journal, HERE).ways(lambda account: frozenset(seen))
+        sockets = ContactSockets(reactor, self.journal, HERE, SharedPorts(reactor.callLater))
+        self.ways = sockets.ways(lambda account: frozenset(seen))
 
     def receipts(self) -> tuple[Any, ...]:
         return self.journal.since(0)[0]

@@ -145,6 +145,22 @@ def test_a_refusal_says_so() -> None:
     assert refused.value.code == "REJECT"
 
 
+@pytest.mark.parametrize("listen", [True, False])
+def test_who_awaits_a_connection_hears_that_none_will_come(listen: bool) -> None:
+    pair = Pair()
+    results = pair.accepting()
+    pair.harbour.refuses = lambda address, port: True
+    sending = Deferred.fromCoroutine(pair.alice.send("x", b"1", listen=listen))
+    failed: list[Any] = []
+    sending.addErrback(lambda failure: failed.append(failure.value))
+    pair.town.turn()  # no time passes: nothing is waited for
+    (dialler, other) = (results, failed) if listen else (failed, results)
+    assert isinstance(dialler[0], StreamEnded)
+    assert other[0].code == "FAIL"
+    assert pair.alice.open == pair.bob.open == ()
+    assert not pair.harbour.doors
+
+
 def test_nobody_answers_or_nobody_comes() -> None:
     pair = Pair()
     pair.bob.on_offer = lambda offer: None

@@ -218,6 +218,11 @@ STEPS: list[tuple[str, frozenset[str], str]] = [
         "broken (no path for the data)",
     ),
     ("file-transfer", frozenset({"session/direct-file/p2p-direct"}), "degraded (UDP)"),
+    (
+        "file-transfer-legacy",
+        frozenset({"legacy-session/file/msnftp"}),
+        "broken (6891 is stopped: clients start there)",
+    ),
 ]
 
 
@@ -253,6 +258,11 @@ class TestWithoutFlows:
     def test_a_path_that_only_the_other_direction_passes_is_decided_by_flows(self) -> None:
         dead = (DeadPath("", "games-tcp-1025-65535/p2p-direct@1025", "blocked.drop.outbound"),)
         assert words(self.judged("game", step="direct", state="failed", dead=dead), "games") == "works"
+
+    def test_what_flows_kept_a_journey_from_reaching_is_decided_by_flows(self) -> None:
+        found = outcomes(rows("login-https"))  # without it, no client of 2003 signs in, but that of 2007 does
+        assert words(found, "sign-in") == "degraded (ticket over HTTP)"
+        assert words(found, "file-transfer-legacy") == "works"
 
     def test_a_path_left_out_for_what_nobody_knows_is_open(self) -> None:
         dead = (DeadPath("", "games-tcp-1025-65535/p2p-direct@1025", "unknown"),)

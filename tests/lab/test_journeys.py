@@ -49,6 +49,12 @@ def outcome(record: PassRecord, feature: str = "sign-in") -> str:
     return next(one for one in record.outcomes if one.feature == feature).words
 
 
+def by_msnftp(record: PassRecord) -> list[tuple[str, str]]:
+    """Files that went by MSNFTP, SHA-1 compared, and who listened."""
+    taken = next(one for one in journey(record, "legacy-session").steps if one.id == "file")
+    return [(one.what, one.listened) for one in taken.carried if one.bridge == "MSNFTP"]
+
+
 def test_who_signs_in_and_cannot_talk_is_not_well(through: Through) -> None:
     record = through(NO_SWITCHBOARD)
     assert verdict(record, "msnp") == ("pass", "confirmed")  # a flow signs in and leaves: it notices nothing
@@ -82,6 +88,8 @@ def test_behind_a_nat_every_step_is_confirmed(through: Through) -> None:
     assert len(steps) >= 20
     assert {(item.verdict.verdict, item.verdict.certainty) for item in steps} == {("pass", "confirmed")}
     assert step(record, "sign-in").words.startswith("MSNP15, seen from 203.0.113.")  # the firewall's own address
+    assert by_msnftp(record) == [("there", "the contact"), ("back", "the contact")]  # nobody comes in
+    assert outcome(record, "file-transfer-legacy") == "works"
 
 
 def test_an_open_firewall_needs_no_fallback(through: Through) -> None:
@@ -89,3 +97,7 @@ def test_an_open_firewall_needs_no_fallback(through: Through) -> None:
     assert {one.words for one in record.journeys} == {"done"}
     assert all(one.state == "done" for journey in record.journeys for one in journey.steps)
     assert outcome(record) == "works"
+    assert by_msnftp(record) == [(what, who) for what in ("there", "back") for who in ("this end", "the contact")]
+    flows = [item for item in record.judged if item.flow.id.startswith("legacy-session/file/")]
+    assert [item.flow.direction for item in flows] == ["inward", "outward", "inward", "outward"]
+    assert {item.joined_by for item in flows} == {"tag"}  # the AuthCookie, although survey flows share these ports

@@ -1,6 +1,6 @@
 """Direct connections of a journey: dialled as legs, or listened for on this machine, with the evidence of either.
 
-Not the negotiation, nor what is said: that is `emulator.client.direct`. A connection's tag is its opener's nonce.
+Not the negotiation, nor what is said: that is `emulator.client.direct` and `legacy_file`. The first words are the tag.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from emulator.client import direct_sockets
 from emulator.client.channel import Channel
 from emulator.client.direct_bridge import Limits, NoWay
 from emulator.client.direct_passage import Passage
-from emulator.client.direct_sockets import PeerLink, SocketListening
-from emulator.client.direct_ways import Accept, PeerStream, Standing
+from emulator.client.direct_sockets import Watch
+from emulator.client.direct_ways import Accept, Guest, Listening, PeerStream, Standing
 from emulator.client.network import Data, Ended, StreamEnded, Unexpected
+from emulator.client.opening import Opening
 from emulator.client.sessions import Sessions
 from emulator.judge.flow import Flow
 from emulator.judge.observation import Observation
@@ -27,11 +28,10 @@ from emulator.probe.journeys.legs import Leg, LinkStream
 from emulator.probe.journeys.travel import Travel
 from emulator.probe.place import Place
 from emulator.probe.recorder import Recorder
-from emulator.wire import p2p, webcam
+from emulator.wire import p2p
 from emulator.wire.receipt import Endpoint
 
 PEER = "peer"
-NONCE_AT = 8 + 4 + 32  # bytes of the opener before the nonce of its handshake
 END = 1.0  # seconds for the contact to close what it opened
 
 
@@ -41,25 +41,28 @@ class JourneyWays:
     def __init__(self, travel: Travel, local: str, seen: str) -> None:
         self._travel = travel
         self._local = local
-        self.places: list[SocketListening] = []
+        self.places: list[Listening] = []
         translated = bool(seen) and seen != local
         self.standing = Standing(conn_type="Port-Restrict-NAT", public=seen) if translated else Standing()
 
-    async def listen(self, accept: Accept, ports: tuple[int, ...] = (0,)) -> SocketListening:
+    async def listen(self, accept: Accept, ports: tuple[int, ...] = (0,), guest: Guest | None = None) -> Listening:
         if not self._local:
             raise Unexpected("no way to the contact from here: nobody can come from there either")
 
         def came(link: PeerStream) -> None:
-            assert isinstance(link, PeerLink)
             legs.pop().take(link, accept)
 
         legs: list[InwardLeg] = []
 
-        def watch() -> InwardLeg:
+        def watch() -> Watch:
             legs.append(InwardLeg(self._travel))
             return legs[-1]
 
-        place = direct_sockets.listen(self._travel.place.reactor, self._local, came, ports, watch)
+        place: Listening | None = None
+        if guest is not None and self._travel.place.shared is not None:
+            place = self._travel.place.shared.listen(self._local, came, ports, guest, watch=watch)
+        if place is None:
+            place = direct_sockets.listen(self._travel.place.reactor, self._local, came, ports, watch)
         self.places.append(place)
         return place
 
@@ -138,11 +141,6 @@ async def each_listens(
     return first, second, "; ".join(words)
 
 
-def opener(hello: bytes) -> bytes:
-    """The tag in what the one who connects says first: recipient and session of a webcam, else its nonce."""
-    return webcam.tag_in(hello) or hello[NONCE_AT : NONCE_AT + 16]
-
-
 class DirectStream(LinkStream):
     """A leg as a stream to a peer."""
 
@@ -150,13 +148,22 @@ class DirectStream(LinkStream):
         super().__init__(leg)
         self._leg = leg
         self._travel = travel
-        self._hello = b""
+        self._opening = Opening()
+
+    def attach(self, data: Data, ended: Ended) -> None:
+        def heard(piece: bytes) -> None:
+            self._look(piece, opener=False)
+            data(piece)
+
+        super().attach(heard, ended)
 
     def send(self, data: p2p.Bytes) -> None:
-        if len(self._hello) < NONCE_AT + 16:
-            self._hello += bytes(data[: NONCE_AT + 16])
-            self._leg.tag = opener(self._hello)
+        self._look(data, opener=True)
         super().send(bytes(data))
+
+    def _look(self, data: p2p.Bytes, *, opener: bool) -> None:
+        if self._opening.said(data, opener=opener):
+            self._leg.tag = self._opening.tag
 
     def room(self) -> None:
         """What a journey sends is small."""
@@ -175,15 +182,15 @@ class InwardLeg:
         self._travel = travel
         self._recorder: Recorder | None = None
         self._sent, self._received = Tally(), Tally()
-        self._link: PeerLink | None = None
-        self._hello = b""
+        self._link: PeerStream | None = None
+        self._opening = Opening()
         self._over: Deferred[None] = Deferred()
         self._problem = ""
         self._cancelled = ""
         self.tag = b""
 
-    def take(self, link: PeerLink, accept: Accept) -> None:
-        """Somebody came: perhaps the contact, which its nonce will show."""
+    def take(self, link: PeerStream, accept: Accept) -> None:
+        """Somebody came: perhaps the contact, which its first words will show."""
         self._link = link
         accept(Guarded(link, lambda: self._travel.put_aside(self, forget=True)))
 
@@ -198,17 +205,20 @@ class InwardLeg:
 
     def sent(self, data: p2p.Bytes) -> None:
         self._sent.add(bytes(data))
+        self._look(data, opener=False)
 
     def received(self, data: bytes) -> None:
         self._received.add(data)
-        if len(self._hello) < NONCE_AT + 16:
-            self._hello += data[: NONCE_AT + 16]
-            self.tag = opener(self._hello)
+        self._look(data, opener=True)
 
     def ended(self, how: str, problem: str) -> None:
         self._problem = problem or ("the connection was reset" if how == "rst" else "")
         if not self._over.called:
             self._over.callback(None)
+
+    def _look(self, data: p2p.Bytes, *, opener: bool) -> None:
+        if self._opening.said(data, opener=opener):
+            self.tag = self._opening.tag
 
     # what the journey asks
 
@@ -243,7 +253,7 @@ class InwardLeg:
 class Guarded:
     """An accepted stream that tells when it was a stranger's."""
 
-    def __init__(self, link: PeerLink, stranger: Callable[[], None]) -> None:
+    def __init__(self, link: PeerStream, stranger: Callable[[], None]) -> None:
         self._link = link
         self._stranger = stranger
 

@@ -28,6 +28,7 @@ from emulator.wire.slp import Slp
 
 POLL = 0.1  # seconds between two polls of the gateway: a journey has no time to lose
 ECHO = "echo@"  # contacts whose address begins so repeat what they are told
+FILES = "files@"  # and those take files and send them
 NOBODY = (208, 217)  # CAL and UUN: no such account, not online
 HELLO = "Olá! ☺ Is anybody there?"
 
@@ -153,3 +154,9 @@ async def talk(board: Board, to: str) -> str:
     if heard != HELLO:
         raise Unexpected(f"{guest.address} answered {heard[:80]!r}")
     return f"said {len(HELLO)} characters to {guest.address} and heard them back"
+
+
+def tells(text: str, digest: str, what: str) -> None:
+    """Raises Unexpected unless the contact tells the SHA-1 that a file has here."""
+    if digest not in text:
+        raise Unexpected(f"the file that was {what} has another SHA-1 at the other end: {text[:120]}")

@@ -18,10 +18,9 @@ from emulator.client.messenger import Messenger
 from emulator.client.network import Unexpected
 from emulator.client.transfer import Incoming, Received, Sent, Transfers
 from emulator.probe.journeys.direct import journey_ways, limits_of
-from emulator.probe.journeys.person import Person, reachable, somebody, talk
+from emulator.probe.journeys.person import FILES, Person, reachable, somebody, talk, tells
 from emulator.probe.journeys.travel import Pointless, Travel
 
-FILES = "files@"  # contacts whose address begins so take files and send them
 FILE_SIZE = 20_000  # bytes: some chunks each way
 DIRECT_SIZE = 200_000  # bytes: enough to tell a rate
 DIRECT_PATIENCE = 6.0  # time-outs: each way may wait for a connection that does not come up, and go on without it
@@ -151,7 +150,7 @@ class _Session:
         data = self._me.network.entropy(size)
         told = board.heard()
         sent = await transfers.send_file(self._taker, "journey.bin", data)
-        _tells((await told).message.text, sha1(data).hexdigest(), "sent")
+        tells((await told).message.text, sha1(data).hexdigest(), "sent")
         return sent
 
     async def _back(self, board: Board, transfers: Transfers, size: int) -> Received:
@@ -160,7 +159,7 @@ class _Session:
         told = board.heard()
         await board.say(f"send {size}")
         received = await (await offered).accept(keep=False)
-        _tells((await told).message.text, received.sha1, "received")
+        tells((await told).message.text, received.sha1, "received")
         return received
 
     async def leave_message(self, path: Path) -> str:
@@ -197,8 +196,3 @@ class _Session:
         assert self._messenger is not None
         assert self._contacts is not None
         return self._messenger, self._contacts
-
-
-def _tells(text: str, digest: str, what: str) -> None:
-    if digest not in text:
-        raise Unexpected(f"the file that was {what} has another SHA-1 at the other end: {text[:120]}")

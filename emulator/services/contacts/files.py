@@ -8,19 +8,22 @@ from __future__ import annotations
 import re
 
 from emulator.client.board import Board, Heard
-from emulator.client.legacy_file import LegacyFiles, LegacyOffer
+from emulator.client.legacy_file import LegacyFiles, LegacyLimits, LegacyOffer
 from emulator.client.network import ClientError
 from emulator.client.transfer import Incoming, Transfers
-from emulator.services.contacts.manners import Host, Manners, by
+from emulator.services.contacts.manners import HURRIED, Host, Manners, by
 from emulator.wire.filler import filler
 from emulator.wire.msnp import message as mime
+from emulator.world.names import is_volatile
 
 LARGEST = 1 << 20  # bytes of a file that it sends; most clients refuse larger messages between peers
+HURRIED_OLD = LegacyLimits(connect=HURRIED.whole)  # with probes, whose journeys have no time to lose (ours)
 HELP = (
     "Send me a file: I take it and tell you its size and SHA-1. "
-    'Write "send 5000" and I send you a file of 5000 bytes (at most 1048576), "send 5000 old" and it goes by MSNFTP.'
+    'Write "send 5000" and I send you a file of 5000 bytes (at most 1048576), "send 5000 old" and it goes by MSNFTP, '
+    '"send 5000 old dial" and I connect to you for that.'
 )
-_SEND = re.compile(r"\s*send\s+([0-9]{1,9})(\s+old)?\s*", re.IGNORECASE)
+_SEND = re.compile(r"\s*send\s+([0-9]{1,9})(\s+old(\s+dial)?)?\s*", re.IGNORECASE)
 
 
 def content(size: int) -> bytes:
@@ -52,7 +55,8 @@ class Files(Manners):
             return None
         if board not in self._old:
             board.at_end(lambda error: self._forget(board))
-            self._old[board] = LegacyFiles(board, self.host.network, ways)
+            limits = HURRIED_OLD if any(is_volatile(guest.address) for guest in board.guests) else LegacyLimits()
+            self._old[board] = LegacyFiles(board, self.host.network, ways, limits)
             self._old[board].on_offer = lambda offer: self.host.spawn(self._take_old(board, offer))
         return self._old[board]
 
@@ -73,7 +77,7 @@ class Files(Manners):
             return
         name = f"emulator-{size}.bin"
         if asked[2]:
-            await self._send_old(board, name, size)
+            await self._send_old(board, name, size, listen=not asked[3])
             return
         try:
             sent = await transfers.send_file(heard.sender, name, content(size))
@@ -82,13 +86,13 @@ class Files(Manners):
             return
         await board.say(f"Sent {sent.name}, {sent.size} bytes, SHA-1 {sent.sha1}{by(sent.passage, sent.size)}")
 
-    async def _send_old(self, board: Board, name: str, size: int) -> None:
+    async def _send_old(self, board: Board, name: str, size: int, *, listen: bool) -> None:
         old = self._legacy(board)
         if old is None:
             await board.say("I have no way to send files by MSNFTP.")
             return
         try:
-            sent = await old.send(name, content(size))
+            sent = await old.send(name, content(size), listen=listen)
         except ClientError as error:
             await board.say(f"{name} was not taken: {error}")
             return

@@ -1,6 +1,7 @@
 """The sockets of the contacts that live here: they listen on the contact's address, and dial only whom they talk to.
 
-Every connection leaves a receipt, tagged with the connector's nonce. Not a relay, and no way to reach strangers.
+Every connection leaves a receipt, tagged by its first words. Not a relay, and no way to reach strangers. Ports on
+which the emulator listens anyway are shared.
 """
 
 from __future__ import annotations
@@ -9,18 +10,18 @@ from collections.abc import Callable
 from typing import Any
 
 from emulator.client import direct_sockets
-from emulator.client.direct_sockets import PeerLink, SocketListening
-from emulator.client.direct_ways import Accept, Standing
+from emulator.client.direct_sockets import PeerLink
+from emulator.client.direct_ways import Accept, Guest, Listening, Standing
 from emulator.client.network import Unexpected
+from emulator.client.opening import Opening
+from emulator.client.shared_ports import SharedPorts, anywhere
 from emulator.services.journal import Entry, Journal
-from emulator.wire import p2p, p2p_direct, webcam
+from emulator.wire import p2p
 from emulator.wire.receipt import Endpoint
 from emulator.wire.talk import Sighting
 
 CONNECTIONS = 256  # of all contacts at once
 LISTENERS = 64
-NONCE_AT = 8 + 4 + 32  # bytes of the connector before the nonce of its handshake
-PROTOCOL = "p2p-direct"
 
 Observed = Callable[[str], frozenset[str]]  # account → addresses from which its sessions are seen
 
@@ -28,19 +29,26 @@ Observed = Callable[[str], frozenset[str]]  # account → addresses from which i
 class ContactSockets:
     """What contacts listen and dial with. `address` is theirs: the one that survey flows call `peer`."""
 
-    def __init__(self, reactor: Any, journal: Journal, address: str) -> None:
+    def __init__(self, reactor: Any, journal: Journal, address: str, shared: SharedPorts) -> None:
         self._reactor = reactor
         self._journal = journal
         self._address = address
+        self._shared = shared
         self._connections = 0
-        self._listeners: set[SocketListening] = set()
+        self._listeners: set[Listening] = set()
 
     def ways(self, observed: Observed) -> ContactWays:
         """The ways of all contacts, who may dial accounts where `observed` sees them and nowhere else."""
         return ContactWays(self, observed)
 
-    def listen(self, accept: Accept, ports: tuple[int, ...]) -> _Door:
-        """Raises Unexpected when no port is free, or too many are open."""
+    def listen(
+        self,
+        accept: Accept,
+        ports: tuple[int, ...],
+        guest: Guest | None = None,
+        admits: Callable[[str], bool] = anywhere,
+    ) -> _Door:
+        """Raises Unexpected when no port is free or can be shared, or too many are open."""
         if len(self._listeners) >= LISTENERS:
             raise Unexpected("too many listeners")
 
@@ -50,9 +58,13 @@ class ContactSockets:
             else:
                 accept(link)
 
-        place = direct_sockets.listen(self._reactor, self._address, admitted, ports, self._watch)
+        place: Listening | None = None
+        if guest is not None:  # the receipts of shared ports are those of their listener
+            place = self._shared.listen(self._address, admitted, ports, guest, admits=admits)
+        if place is None:
+            place = direct_sockets.listen(self._reactor, self._address, admitted, ports, self._watch)
         self._listeners.add(place)
-        return _Door(place, lambda: self._listeners.discard(place))
+        return _Door(place, self._listeners)
 
     async def dial(self, address: str, port: int, seconds: float) -> PeerLink:
         """Raises ClientError."""
@@ -75,8 +87,9 @@ class ContactWays:
         self._observed = observed
         self.standing = Standing()
 
-    async def listen(self, accept: Accept, ports: tuple[int, ...] = (0,)) -> _Door:
-        return self._sockets.listen(accept, ports)
+    async def listen(self, accept: Accept, ports: tuple[int, ...] = (0,), guest: Guest | None = None) -> _Door:
+        account = guest.account if guest is not None else ""
+        return self._sockets.listen(accept, ports, guest, lambda address: address in self._observed(account))
 
     async def dial(self, peer: str, address: str, port: int, seconds: float) -> PeerLink:
         if port < direct_sockets.LOWEST or address not in self._observed(peer):
@@ -87,15 +100,15 @@ class ContactWays:
 class _Door:
     """A listener that is counted."""
 
-    def __init__(self, place: SocketListening, closed: Callable[[], None]) -> None:
+    def __init__(self, place: Listening, listeners: set[Listening]) -> None:
         self._place = place
-        self._closed = closed
+        self._listeners = listeners
         self.address = place.address
         self.port = place.port
 
     def close(self) -> None:
         self._place.close()
-        self._closed()
+        self._listeners.discard(self._place)
 
 
 class _Receipt:
@@ -106,7 +119,7 @@ class _Receipt:
         self._count = count
         self._entry: Entry | None = None
         self._dialled = False
-        self._hello = b""  # what the connector says first
+        self._opening = Opening()
 
     def opened(self, local: Endpoint, peer: Endpoint, *, dialled: bool) -> None:
         self._dialled = dialled
@@ -117,12 +130,12 @@ class _Receipt:
     def sent(self, data: p2p.Bytes) -> None:
         if self._entry is not None:
             self._entry.sent.add(bytes(data))
-            self._look(data, self._dialled)
+            self._look(data, opener=self._dialled)
 
     def received(self, data: bytes) -> None:
         if self._entry is not None:
             self._entry.received.add(data)
-            self._look(data, not self._dialled)
+            self._look(data, opener=not self._dialled)
 
     def ended(self, how: str, problem: str) -> None:
         self._count(-1)
@@ -130,14 +143,9 @@ class _Receipt:
             self._entry.state, self._entry.end, self._entry.error = "ended", how, problem
             self._entry.touch()
 
-    def _look(self, data: p2p.Bytes, connector: bool) -> None:
-        if connector and self._entry is not None and len(self._hello) < NONCE_AT + 16:
-            self._hello += bytes(data[: NONCE_AT + 16])
-            if self._hello[:4] == b"VER ":
-                self._entry.protocol = "msnftp"
-            if not self._entry.protocol and (tag := webcam.tag_in(self._hello)):
-                self._entry.protocol = "webcam"
-                self._entry.sight(Sighting("webcam", tag.hex(), {}))
-            if len(self._hello) >= NONCE_AT + 16 and self._hello.startswith(p2p_direct.OPENING):
-                self._entry.protocol = PROTOCOL
-                self._entry.sight(Sighting(PROTOCOL, self._hello[NONCE_AT : NONCE_AT + 16].hex(), {}))
+    def _look(self, data: p2p.Bytes, *, opener: bool) -> None:
+        assert self._entry is not None
+        known = self._opening.said(data, opener=opener)
+        self._entry.protocol = self._opening.protocol or self._entry.protocol
+        if known:
+            self._entry.sight(Sighting(self._opening.protocol, self._opening.tag.hex(), {}))
