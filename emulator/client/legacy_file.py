@@ -38,13 +38,14 @@ class LegacyLimits(msgspec.Struct, frozen=True):
 
 
 class LegacyFile(msgspec.Struct, frozen=True):
-    """A file that went by MSNFTP. `listened`: this end did. `data` is b"" for the sender."""
+    """A file that went by MSNFTP in so many `seconds`. `listened`: this end did. `data` is b"" for the sender."""
 
     name: str
     size: int
     sha1: str
     port: int
     listened: bool
+    seconds: float
     data: bytes = b""
 
 
@@ -182,8 +183,8 @@ class LegacyFiles:
                 if one is not self._lines.get(cookie):
                     one.done.addErrback(_ignored)
                     one.stop(StreamEnded("another one was first, or nobody came"))
-        await line.over()
-        return LegacyFile(name, len(data), hashlib.sha1(data).hexdigest(), place.port, True)
+        _, seconds = await self._over(line)
+        return LegacyFile(name, len(data), hashlib.sha1(data).hexdigest(), place.port, True, seconds)
 
     async def _bring(self, cookie: str, name: str, data: bytes, told: mime.Fields) -> LegacyFile:
         """The receiver listens: connect to it. It still says VER and USR first."""
@@ -191,8 +192,8 @@ class LegacyFiles:
         stream, port = await self._reach(account, cookie, told)
         talk = msnftp.sending(data, account, auth, connects=True)
         line = self._lines[cookie] = Line(stream, talk, self._network.call_later, self._limits.silence)
-        await line.over()
-        return LegacyFile(name, len(data), hashlib.sha1(data).hexdigest(), port, False)
+        _, seconds = await self._over(line)
+        return LegacyFile(name, len(data), hashlib.sha1(data).hexdigest(), port, False, seconds)
 
     async def _can_listen(self) -> bool:
         try:
@@ -240,8 +241,15 @@ class LegacyFiles:
     ) -> LegacyFile:
         talk = msnftp.receiving(self._board.me.partition(";")[0], auth, offer.size)
         line = self._lines[offer.cookie] = Line(stream, talk, self._network.call_later, self._limits.silence)
+        data, seconds = await self._over(line)
+        return LegacyFile(offer.name, len(data), hashlib.sha1(data).hexdigest(), port, listened, seconds, data)
+
+    async def _over(self, line: Line) -> tuple[bytes, float]:
+        """What came, and the seconds since both ends had introduced themselves."""
+        began: list[float] = []
+        line.known.addCallbacks(lambda _: began.append(self._network.now()), _ignored)
         data = await line.over()
-        return LegacyFile(offer.name, len(data), hashlib.sha1(data).hexdigest(), port, listened, data)
+        return data, self._network.now() - began[0]
 
     async def _reach(self, peer: str, cookie: str, told: mime.Fields) -> tuple[PeerStream, int]:
         problem: ClientError = Unexpected("the peer named no address")

@@ -206,6 +206,7 @@ def test_everything_that_carries_data_says_by_which_bridge_and_how_fast(through:
     assert found == {
         ("session", "file"): ["SBBridge", "SBBridge"],
         ("session", "direct-file"): ["TCPv1", "TCPv1"],
+        ("legacy-session", "file"): ["MSNFTP"] * 4,
         ("game", "moves"): ["SBBridge"],
         ("game", "direct"): ["TCPv1", "TCPv1"],
         ("folder", "list"): ["TCPv1", "TCPv1"],

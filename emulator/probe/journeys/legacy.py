@@ -118,7 +118,7 @@ class _Session:
                 problems.append(problem)
                 words.append(f"{what} not while {'this end' if here else 'the contact'} listened: {problem}")
             else:
-                passage = Passage(bridge=LEGACY, listened=went.listened)
+                passage = Passage(bridge=LEGACY, listened=went.listened, seconds=went.seconds)
                 words.append(self._journey.carried(what, passage, went.size))
         if len(problems) == len(words):
             raise problems[-1]
