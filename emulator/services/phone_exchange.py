@@ -44,7 +44,9 @@ class Joined(msgspec.Struct):
     callee: Any
     invite: Message
     passed: Message
+    answer: Message | None = None  # the one that took it
     answered: bool = False
+    numbers: list[int] = []  # of the caller's and of the callee's latest request
     over: float = 0.0  # when it was, 0: not yet
 
 
@@ -72,6 +74,8 @@ class Exchange:
         if call is not None and party in (call.caller, call.callee):
             other = call.callee if party is call.caller else call.caller
             if method:
+                side = int(party is call.callee)
+                call.numbers[side] = max(call.numbers[side], sip.sequence_of(message)[0])
                 self._pass(message, party, other)
             else:
                 self._answered(call, message, named, other)
@@ -79,13 +83,19 @@ class Exchange:
         return call is None and method == "INVITE" and self._begins(party, message)
 
     def gone(self, party: Party) -> None:
-        """A connection is over: what it let ring rings no more, who rang it hears that it is not there."""
+        """A connection is over: what it let ring rings no more, who rang it hears that it is not there.
+
+        Whoever spoke with it gets a BYE: it would wait for media that do not come any more.
+        """
         for call in [one for one in self._calls.values() if party in (one.caller, one.callee)]:
             if not call.answered and not call.over:
                 if party is call.callee:
                     call.caller.answer(call.invite, "480 Temporarily Unavailable")
                 else:
                     call.callee.send(_cancel(call.passed))
+            elif call.answer is not None and not call.over:
+                other = call.caller if party is call.callee else call.callee
+                other.send(_bye(call, call.answer, called=party is call.callee))
         self._calls = {id: one for id, one in self._calls.items() if party not in (one.caller, one.callee)}
 
     def _begins(self, party: Party, message: Message) -> bool:
@@ -107,7 +117,9 @@ class Exchange:
             return True
         passed = self._pass(message, party, callee)
         if passed is not None:
-            self._calls[message.need("Call-ID")] = Joined(party, callee, message, passed)
+            self._calls[message.need("Call-ID")] = Joined(
+                party, callee, message, passed, numbers=[sip.sequence_of(message)[0], 0]
+            )
         return True
 
     def _pass(self, message: Message, party: Party, other: Party) -> Message | None:
@@ -127,6 +139,8 @@ class Exchange:
         status = sip.status_of(message)
         if status >= 200 and named == "INVITE":
             call.answered = True
+            if status < 300:
+                call.answer = message
         if status >= 200 and (named == "BYE" or (named == "INVITE" and status >= 300)):
             call.over = call.over or self._seconds()
         kept = tuple(header for at, header in enumerate(message.headers) if at != vias[0])
@@ -165,6 +179,24 @@ def _cancel(invite: Message) -> Message:
     uri = invite.start.split(" ")[1]
     headers = (top, ("Max-Forwards", str(FORWARDS)), *kept, ("CSeq", f"{number} CANCEL"))
     return Message(f"CANCEL {uri} SIP/2.0", headers)
+
+
+def _bye(call: Joined, answer: Message, *, called: bool) -> Message:
+    """The BYE of one whose connection is over, `called` or caller, for the other (RFC 3261 15.1.1)."""
+    caller, callee = call.invite.need("From"), answer.need("To")
+    near, far = (callee, caller) if called else (caller, callee)
+    to = call.caller if called else call.callee
+    contact = (call.invite if called else answer).header("Contact")
+    branch = sha256(f"BYE {near} {call.invite.need('Call-ID')}".encode()).hexdigest()[:24]
+    headers = (
+        ("v", f"SIP/2.0/{to.transport} {_where(to.local)};branch={MAGIC}{branch}"),
+        ("Max-Forwards", str(FORWARDS)),
+        ("f", near),
+        ("t", far),
+        ("i", call.invite.need("Call-ID")),
+        ("CSeq", f"{call.numbers[int(called)] + 1} BYE"),
+    )
+    return Message(f"BYE {sip.uri(contact or far)} SIP/2.0", headers)
 
 
 def _without_length(headers: Headers) -> Headers:

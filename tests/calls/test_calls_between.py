@@ -140,6 +140,47 @@ async def test_who_leaves_while_it_rings() -> None:
         line.close()
 
 
+@pytest_twisted.ensureDeferred
+async def test_who_vanishes_in_the_midst_of_a_call_hangs_up_by_it() -> None:
+    with phone_on(reactor) as phone:
+        for called in (False, True):
+            one, other = await both(phone)
+            taken: list[Call] = []
+            line = near_line(reactor)
+
+            def ringing(call: Call, taken: list[Call] = taken, other: Registered = other) -> None:
+                taken.append(call)
+                call.accept(other.telephone.contact, call.offer)
+
+            other.telephone.on_call = ringing
+            call = await one.call(other.account, line)
+            ends = [(one, call), (other, taken[0])]
+            (gone, _), (left, talking) = reversed(ends) if called else ends
+            over: list[str] = []
+            talking.on_over = over.append
+            heard: list[bytes] = []
+            receive = left.stream._data
+
+            def listen(data: bytes, heard: list[bytes] = heard, receive: Any = receive) -> None:
+                heard.append(data)
+                receive(data)
+
+            left.stream.attach(listen, lambda error: None)
+            gone.telephone.close()
+            while not over:
+                await turn()
+            assert over == ["BYE"]
+            bye = heard[-1]
+            assert bye.startswith(b"BYE sip:%s:%d" % (NEAR.encode(), left.telephone.local.port))
+            assert re.search(rb"CSeq: %d BYE\r\n" % (1 if called else 2), bye)
+            assert {tag.decode() for tag in re.findall(rb"tag=([0-9a-f]+)", bye)} == {
+                *re.findall("tag=([0-9a-f]+)", talking.local),
+                *re.findall("tag=([0-9a-f]+)", talking.remote),
+            }
+            left.telephone.close()
+            line.close()
+
+
 class Strict(People):
     """Nobody may be rung."""
 
