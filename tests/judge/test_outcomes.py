@@ -223,6 +223,18 @@ STEPS: list[tuple[str, frozenset[str], str]] = [
         frozenset({"legacy-session/file/msnftp"}),
         "broken (6891 is stopped: clients start there)",
     ),
+    ("audio-legacy", frozenset({"invitation/voice/media-legacy"}), "broken (no media)"),
+    ("whiteboard", frozenset({"invitation/whiteboard/t120"}), "broken (no T.120 connection)"),
+    ("whiteboard", frozenset({"invitation/sharing/t120"}), "broken (no T.120 connection)"),
+    ("remote-assistance", frozenset({"invitation/assist/rdp"}), "degraded (Vista contacts)"),
+    ("remote-assistance", frozenset({"invitation/assist-vista/rdp"}), "degraded (XP contacts)"),
+    (
+        "remote-assistance",
+        frozenset({"invitation/assist/rdp", "invitation/assist-vista/rdp"}),
+        "broken (neither 3389 nor the range)",
+    ),
+    ("live-call", frozenset({"call/dial/sip"}), "broken (cannot dial)"),
+    ("live-call", frozenset({"call/phone-media/media-call"}), "broken (rings, silent)"),
 ]
 
 

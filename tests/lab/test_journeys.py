@@ -18,6 +18,7 @@ table inet lab {{
 """
 NO_SWITCHBOARD = FORWARD.format('iifname "inside" tcp dport 1863 @ih,0,32 0x58465220 drop')  # "XFR "
 NO_PROOF = FORWARD.format('iifname "inside" tcp dport 1863 ip length 200-500 drop')  # as the answer to the nonce
+NO_RINGING = FORWARD.format('iifname "inside" meta l4proto udp @ih,0,48 0x494e56495445 drop')  # "INVITE" by plain SIP
 OPEN = FORWARD.format("")
 TRANSLATED = (
     OPEN
@@ -101,3 +102,12 @@ def test_an_open_firewall_needs_no_fallback(through: Through) -> None:
     flows = [item for item in record.judged if item.flow.id.startswith("legacy-session/file/")]
     assert [item.flow.direction for item in flows] == ["inward", "outward", "inward", "outward"]
     assert {item.joined_by for item in flows} == {"tag"}  # the AuthCookie, although survey flows share these ports
+
+
+def test_an_invitation_that_leads_to_no_call(through: Through) -> None:
+    record = through(NO_RINGING)
+    whole = journey(record, "invitation")
+    assert {one.id: one.state for one in whole.steps if one.state != "done"} == {"voice": "failed"}
+    assert verdict(record, "audio-legacy-udp-5004-65535/media-legacy@5004") == ("pass", "confirmed")
+    assert outcome(record, "audio-legacy") == "broken (no media)"
+    assert outcome(record, "audio") == outcome(record, "whiteboard") == outcome(record, "remote-assistance") == "works"

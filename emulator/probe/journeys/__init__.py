@@ -15,7 +15,7 @@ from emulator.catalog.model import Journey
 from emulator.judge.flow import Flow
 from emulator.judge.journey import JourneyRecord
 from emulator.judge.verdicts import Verdict
-from emulator.probe.journeys import calls, folders, games, legacy, session, webcams
+from emulator.probe.journeys import calls, folders, games, invitations, legacy, session, webcams
 from emulator.probe.journeys.travel import StepFailed, Travel
 from emulator.probe.place import Place
 from emulator.probe.survey import Seen
@@ -28,6 +28,7 @@ TRAVELLERS: dict[str, Callable[[Travel], Coroutine[Any, Any, None]]] = {
     "webcam": webcams.travel,
     "game": games.travel,
     "folder": folders.travel,
+    "invitation": invitations.travel,
 }
 
 

@@ -7,16 +7,13 @@ from __future__ import annotations
 
 from emulator.catalog.model import Path
 from emulator.client import camera
-from emulator.client.account import Tickets
-from emulator.client.board import Board
 from emulator.client.camera import Camera, Shown, shown
-from emulator.client.messenger import Messenger
 from emulator.client.network import Unexpected
 from emulator.client.transfer import Transfers
+from emulator.probe.journeys.company import Company
 from emulator.probe.journeys.direct import JourneyWays, journey_ways
 from emulator.probe.journeys.legs import LinkWeb
-from emulator.probe.journeys.person import Person, call
-from emulator.probe.journeys.travel import Pointless, Travel
+from emulator.probe.journeys.travel import Travel
 from emulator.wire import reflector, reflector_http, webcam
 from emulator.wire.webcam_words import Role
 
@@ -35,59 +32,37 @@ async def travel(journey: Travel) -> None:
     await journey.step("sign-out", person.sign_out)
 
 
-class _Person:
+class _Person(Company):
     """What one step leaves for the next."""
 
     def __init__(self, journey: Travel) -> None:
-        self._journey = journey
-        self._me = Person(journey, journey.tag)
-        self._tickets: Tickets
-        self._messenger: Messenger
-        self._signing: Path
-        self._board: Board | None = None
+        super().__init__(journey, CONTACT)
         self._cameras: list[Camera] = []
-        self._transfers: Transfers
-
-    async def ticket(self, path: Path) -> str:
-        self._tickets = await self._me.tickets(secure=self._journey.exchange(path).tls)
-        return f"{len(self._tickets.tokens)} tickets"
-
-    async def sign_in(self, path: Path) -> str:
-        """Signed in, and in a conversation with the contact: invitations travel there."""
-        self._messenger, words = await self._me.sign_in(path, self._tickets)
-        await self._messenger.present()
-        board, _ = await self._me.board(self._messenger, path)
-        try:
-            await call(board, CONTACT)
-        except Pointless as nobody:
-            await board.leave()
-            return f"{words}; {nobody}"
-        self._board, self._transfers = board, Transfers(board, self._me.network)
-        return words
+        self._transfers: Transfers | None = None
 
     async def show(self, path: Path) -> str:
-        frames = webcam.frames(self._journey.place.entropy(8))
+        frames = webcam.frames(self.journey.place.entropy(8))
         mine = await self._invited("producer", self._ways())
-        told = self._there().heard()
-        seen = await mine.direct(self._journey.place.timeout, frames)
+        told = self.board.heard()
+        seen = await mine.direct(self.journey.place.timeout, frames)
         return await self._compared(seen, (await told).message.text, mine)
 
     async def look(self, path: Path) -> str:
         mine = await self._invited("viewer", self._ways())
-        told = self._there().heard()
-        seen = await mine.direct(self._journey.place.timeout)
+        told = self.board.heard()
+        seen = await mine.direct(self.journey.place.timeout)
         return await self._compared(seen, (await told).message.text, mine)
 
     async def reflector(self, path: Path) -> str:
         """A producer to whom nothing direct came up: two HTTP calls, a word to the viewer, frames for credits."""
-        journey = self._journey
+        journey = self.journey
         frames = webcam.frames(journey.place.entropy(8))
         mine = await self._invited("producer", None)
         calls = await journey.open(reflector_http.HOST, journey.port(path), b"", tls=False, raw=False)
         tunnel = await camera.tunnel(LinkWeb(calls))
         calls.end()
         journey.put_aside(calls, forget=True)  # no field of theirs holds a tag; the tunnel that they made does
-        told = self._there().heard()
+        told = self.board.heard()
         await mine.tell(tunnel)
         leg = await journey.open(
             journey.exchange(path).host, journey.port(path), bytes.fromhex(tunnel.tid), tls=False, raw=True
@@ -99,22 +74,15 @@ class _Person:
     async def sign_out(self, path: Path) -> str:
         for one in self._cameras:
             one.close()
-        if self._board is not None:
-            await self._board.leave()
-        await self._messenger.leave()
-        return "left"
+        return await super().sign_out(path)
 
     def _ways(self) -> JourneyWays:
-        return journey_ways(self._journey, self._me.seen)
-
-    def _there(self) -> Board:
-        if self._board is None:
-            raise Pointless(f"{CONTACT} is not there: the emulator's cast has no such contact")
-        return self._board
+        return journey_ways(self.journey, self.me.seen)
 
     async def _invited(self, role: Role, ways: JourneyWays | None) -> Camera:
-        self._there()
-        mine = await camera.invite(self._transfers, self._me.network, CONTACT, role, ways)
+        if self._transfers is None:
+            self._transfers = Transfers(self.board, self.me.network)
+        mine = await camera.invite(self._transfers, self.me.network, CONTACT, role, ways)
         self._cameras.append(mine)
         await mine.agree()
         return mine

@@ -6,14 +6,15 @@ Without it, it signals only (SDP `inactive`). Source: media.md 4.1, 4.4, msnp.md
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
+from emulator.client import invitations
 from emulator.client.board import Board, Heard
 from emulator.client.camera import accept
+from emulator.client.invitations import Invitation
 from emulator.client.transfer import Transfers
 from emulator.services.contacts.cameras import take_part
 from emulator.services.contacts.manners import Host, Manners
@@ -26,7 +27,6 @@ from emulator.wire.receipt import Endpoint
 from emulator.wire.slp import Slp
 
 SIP_KIND = 2
-VOICE = "{02D3C01F-BF30-4825-A83A-DE7AF41648AA}"
 TO_TAG = "voice01"
 NOBODY = "0.0.0.0"
 LISTENERS = 8  # invitations of one contact that wait at once
@@ -83,20 +83,8 @@ def _answer(request: sip.Message, status: str, more: tuple[tuple[str, str], ...]
     return sip.encode(sip.reply(request, status, None, tag=tag, more=more, body=body))
 
 
-class Invitation(msgspec.Struct, frozen=True):
-    """An `x-msmsgsinvite` message: its fields by name."""
-
-    fields: mime.Fields
-
-    @property
-    def is_voice(self) -> bool:
-        """True for an INVITE to a voice call."""
-        guid, command = self.fields.get("Application-GUID", ""), self.fields.get("Invitation-Command", "")
-        return command.upper() == "INVITE" and guid.upper() == VOICE
-
-
 class Voice(Manners):
-    """Picks up at once; looks at webcams and shows one."""
+    """Picks up at once; looks at webcams and shows one; takes part in whiteboards, and lets itself be helped."""
 
     hesitation = 0.0
 
@@ -122,11 +110,13 @@ class Voice(Manners):
 
     def heard(self, board: Board, transfers: Transfers, heard: Heard) -> None:
         if heard.kind == mime.INVITATION:
-            invitation = Invitation(mime.read(heard.message.body + b"\r\n\r\n").fields)
-            if invitation.is_voice:
-                board.post(_accepted(invitation, self._listen(heard.sender)))
+            answer = self._answer(invitations.read(heard))
+            if answer:
+                board.post(answer)
         elif heard.kind == mime.TEXT:
-            self.host.spawn(board.say("I answer calls: call me, or send me an invitation to a voice conversation."))
+            self.host.spawn(
+                board.say("I answer calls: call me, or invite me to a voice conversation or a whiteboard, or help me.")
+            )
 
     def invited(self, board: Board, transfers: Transfers, invitation: Slp) -> None:
         try:
@@ -135,6 +125,19 @@ class Voice(Manners):
             transfers.calls.decline(invitation)
             return
         self.host.spawn(take_part(board, self.host.network, camera))
+
+    def _answer(self, invitation: Invitation) -> bytes:
+        """Where to call, to draw or to help; b"" for what asks nothing."""
+        program = invitation.program
+        if program is None:
+            return invitations.declined(invitation) if invitation.command == "INVITE" else b""
+        if program is invitations.VOICE:
+            listener = self._listen(invitation.sender)
+            return invitations.accepted(invitation, *(() if listener is None else (listener,)))
+        ports = (invitations.T120,) if program in invitations.MEETINGS else invitations.ASSISTANCE
+        known: Any = self.host.network.phone
+        at = known.phone.address if isinstance(known, PhoneOf) else ""
+        return invitations.accepted(invitation, *(Endpoint(at, port) for port in ports if at))
 
     def _desk(self, sender: str) -> Desk | None:
         """The caller's desk; None without a phone, or where the caller's address is not known."""
@@ -168,23 +171,3 @@ class Voice(Manners):
         if len(self._listeners) > LISTENERS:
             self._listeners.pop(0).close()
         return listener.address
-
-
-def _accepted(invitation: Invitation, address: Endpoint | None) -> bytes:
-    """ACCEPT with the same cookie and session, and the address at which a SIP call is taken where there is one."""
-    fields = invitation.fields
-    where = f"{address.address}:{address.port}" if address is not None else ""
-    rows = [
-        ("Invitation-Command", "ACCEPT"),
-        ("Invitation-Cookie", fields.get("Invitation-Cookie", "")),
-        ("Session-ID", fields.get("Session-ID", "")),
-        ("Session-Protocol", fields.get("Session-Protocol", "SM1")),
-        ("Launch-Application", "TRUE"),
-        ("UsingRendezvous", "FALSE"),
-        ("Request-Data", "IP-Address:"),
-        ("IP-Address", where),
-        ("IP-Address-Enc64", b64encode(where.encode()).decode()),
-    ]
-    body = mime.compose(tuple(row for row in rows if row[1]))
-    head = (("MIME-Version", "1.0"), ("Content-Type", f"{mime.INVITATION}; charset=UTF-8"))
-    return mime.compose(head, body)
