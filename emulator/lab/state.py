@@ -139,17 +139,34 @@ def load_lab(*, name: str = NAME, runtime: Path | None = None) -> Boxes:
 @contextmanager
 def alone(name: str) -> Iterator[None]:
     """Be the only run in the lab called `name`: a second one would change rules under the first. Raises LabError."""
-    lock = os.open(runtime_directory(os.environ) / f"{name}.run", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    except BlockingIOError as error:
+    place = runtime_directory(os.environ) / f"{name}.run"
+    lock = _locked(place)
+    if lock is None:
         raise LabError(
             f"another run is using the lab {name!r}: wait for it, or run in another one "
             "(`messenger-lab lab up --name second`, `messenger-lab run --lab second ...`)."
-        ) from error
+        )
+    try:
+        yield
     finally:
+        place.unlink(missing_ok=True)
         os.close(lock)
+
+
+def _locked(place: Path) -> int | None:
+    """The file that stands at a place, locked; None when somebody else has it. Its owner removes it in the end."""
+    while True:
+        lock = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.path.samestat(os.fstat(lock), os.stat(place)):
+                return lock
+        except BlockingIOError:
+            os.close(lock)
+            return None
+        except FileNotFoundError:
+            pass
+        os.close(lock)  # its owner removed it meanwhile
 
 
 def apply(path: Path, *, name: str = NAME, runtime: Path | None = None) -> None:
