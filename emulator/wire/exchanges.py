@@ -35,6 +35,7 @@ DatagramClient = Callable[[ClientContext], DatagramTalk[dict[str, object]]]
 STREAM_CLIENTS: dict[str, StreamClient] = {
     "echo-tcp": echo.client,
     "sip": sip.client,
+    "sip-call": sip.client,
     "shared-secret": shared_secret.client,
     "data-relay": data_relay.client,
     "reflector": reflector.client,

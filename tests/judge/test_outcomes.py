@@ -233,7 +233,7 @@ STEPS: list[tuple[str, frozenset[str], str]] = [
         frozenset({"invitation/assist/rdp", "invitation/assist-vista/rdp"}),
         "broken (neither 3389 nor the range)",
     ),
-    ("live-call", frozenset({"call/dial/sip"}), "broken (cannot dial)"),
+    ("live-call", frozenset({"call/dial/sip-call"}), "broken (cannot dial)"),
     ("live-call", frozenset({"call/phone-media/media-call"}), "broken (rings, silent)"),
 ]
 

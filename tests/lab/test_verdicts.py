@@ -41,7 +41,7 @@ GOLDEN = {
     "whiteboard-tcp-1503/t120": ("blocked.drop.return", "confirmed"),
     "network-detection-udp-7001/echo-udp": ("blocked.drop.return", "confirmed"),
     "network-detection-udp-9/discard": ("blocked.drop.outbound", "confirmed"),
-    "live-call-tcp-5061/sip": ("tls.blocked", "confirmed"),
+    "live-call-tcp-5061/sip-call": ("tls.blocked", "confirmed"),
     "remote-assistance-tcp-3389/rdp": ("blocked.rst", "confirmed"),
     "file-transfer-legacy-tcp-6891-6900/msnftp@6891": ("blocked.drop.return", "confirmed"),
     "file-transfer-legacy-tcp-6891-6900/msnftp@6892": ("blocked.rst", "confirmed"),

@@ -35,7 +35,7 @@ def opening(exchange: str) -> bytes:
     return Conversation(STREAM_CLIENTS[exchange](client_context(tag))).start()
 
 
-NAMES = {exchange: exchange for exchange in STREAM_CLIENTS} | {"data-relay": "pseudo-tls"}
+NAMES = {exchange: exchange for exchange in STREAM_CLIENTS} | {"data-relay": "pseudo-tls", "sip-call": "sip"}
 OPENINGS = [
     *((opening(exchange), name) for exchange, name in NAMES.items()),
     (transcript("dc_v1.pcap", 1119)[0][1], "p2p-direct"),

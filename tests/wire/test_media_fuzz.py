@@ -17,7 +17,7 @@ from emulator.wire.talk import Conversation
 from emulator.wire.turn import Allocations
 
 ROWS = exchange_rows()
-KEYS = {"data-relay": "pseudo-tls"}
+KEYS = {"data-relay": "pseudo-tls", "sip-call": "sip"}
 FEW = settings(max_examples=60, deadline=None)
 
 

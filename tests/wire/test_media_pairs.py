@@ -121,6 +121,7 @@ def test_every_changed_byte_of_an_answer_is_noticed_or_carries_nothing(exchange:
         "p2p-direct": 3 * 4,  # the listener's own identifiers
         "data-relay": 4,  # the same in its acknowledgement
         "shared-secret": 4 + 16,  # reserved bytes; the nonce, which the second request brings back to its maker
+        "sip-call": 5 + 2,
         "sip": 5 + 2,  # To tag of OPTIONS; the name of an empty Content-Length
         "t120": 2,
         "rdp": 3,  # source reference of the X.224 confirm, flags of the negotiation
