@@ -227,7 +227,11 @@ class LegacyFiles:
                 came.callback(stream)
 
         auth = int.from_bytes(self._network.entropy(4), "little")
-        place = await self._ways.listen(accept, PORTS, Guest(offer.sender, auth, brings=True))
+        try:
+            place = await self._ways.listen(accept, PORTS, Guest(offer.sender, auth, brings=True))
+        except ClientError:
+            self._cancelled(offer.cookie, "FAIL")  # the sender waits for a word
+            raise
         try:
             where = words.where(place.address, place.port, self._ways.standing.public, auth)
             self._say(*words.accepts(offer.cookie), ("Sender-Connect", "TRUE"), *where)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from private_network import lab
+from private_network import PrivateNetwork, lab
 from two_processes import Runs, Serve
 
 from emulator.catalog import load
@@ -33,6 +33,16 @@ server.start_thread()
 print("ready", flush=True)
 input()
 """
+
+
+@pytest.fixture(scope="module")
+def runs(private_network: PrivateNetwork) -> Iterator[Runs]:
+    """In a network of its own: with a pool every port is taken on all addresses."""
+    if not private_network.root:
+        pytest.skip("low ports as `serve` uses them need root")
+    network = PrivateNetwork()
+    yield Runs(network)
+    network.close()
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +80,10 @@ def test_a_run_finds_everything_there(runs: Runs, pooled: Serve, tmp_path: Path)
     done = runs("run", "survey", "--join", str(pooled.join), "--json", str(out), "--samples", "0", limit=60)
     assert done.returncode == 0, done.stderr
     record = json.loads(out.read_text())["passes"][0]
-    assert {one["outcome"] for one in record["outcomes"]} == {"works"}
+    assert record["control"] == "up", record["problem"]
+    assert {one["outcome"] for one in record["outcomes"]} == {"works"}, [
+        (item["flow"]["id"], item["verdict"]) for item in record["judged"] if item["verdict"]["verdict"] != "pass"
+    ]
     used = {item["observation"]["remote"][0] for item in record["judged"] if item["observation"]["remote"]}
     assert set(POOL) <= used
 

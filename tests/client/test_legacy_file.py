@@ -126,6 +126,20 @@ def test_who_has_no_port_left_says_so_and_connects_to_the_receiver(size: int) ->
     assert pair.words[1]["Sender-Connect"] == "TRUE"
 
 
+def test_where_neither_end_has_a_port_left_both_hear_it_at_once() -> None:
+    pair = Pair()
+    for address in (HERE, THERE):
+        for taken in PORTS:
+            pair.harbour.doors[address, taken] = lambda stream: None
+    results = pair.accepting()
+    sending = Deferred.fromCoroutine(pair.alice.send("x", b"1"))
+    sending.addErrback(lambda failure: results.append(failure.value))
+    pair.town.turn()  # nobody waits for a time-out
+    assert pair.words[-1]["Cancel-Code"] == "FAIL"
+    assert sorted(type(one).__name__ for one in results) == ["Unexpected", "Unexpected"]
+    assert pair.alice.open == pair.bob.open == ()
+
+
 def test_ten_ports_and_no_more() -> None:
     pair = Pair()
     results = pair.accepting()
