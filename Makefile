@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+TOOLS = lab
 
 .PHONY: image demo test test-slow lint bench docs clean setup system
 
@@ -27,6 +28,8 @@ bench: setup  ## speed, printed beside a peer
 image:  ## the container image, by Docker or buildah; says why where it cannot be built
 	@sh docker/build.sh
 
+test test-slow bench: TOOLS = tests
+
 setup: system $(STAMP)
 
 $(STAMP): pyproject.toml
@@ -36,7 +39,7 @@ $(STAMP): pyproject.toml
 	touch $@
 
 system:  ## tools that pip cannot install; says what is missing where it may not install
-	@sh docker/system-tools.sh
+	@sh docker/system-tools.sh $(TOOLS)
 
 clean:  ## everything that was made here; certificates stay
 	rm -rf $(VENV) messenger-lab-report .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis dist

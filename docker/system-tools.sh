@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs what the lab and its tests need beside Python, where that is allowed (root with apt-get).
 # Elsewhere it says exactly what to install and goes on: everything that can work without it will.
+#   sh docker/system-tools.sh [lab|tests]      tests: also the independent programs that judge ours
 set -u
 
 # command: package (a path stands for what has no command)
@@ -11,6 +12,7 @@ TESTS="$TESTS iptables:iptables unbound:unbound"  # what printed rules are loade
 TESTS="$TESTS docker-compose:docker-compose"  # validates the compose file
 
 missing=""
+[ "${1:-tests}" = tests ] || TESTS=""
 for need in $NEEDS $TESTS; do
   command=${need%%:*}
   case "$command" in
@@ -26,8 +28,10 @@ if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
   if (apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $missing) >"$log" 2>&1
   then
     rm -f "$log"
-    # Debian starts squid as a service; the lab runs its own, and this one only takes a port.
-    case "$missing" in *squid*) service squid stop >/dev/null 2>&1 || true ;; esac
+    # Debian starts these as services; the lab and the tests run their own, and these only take ports.
+    for daemon in squid unbound; do
+      case "$missing" in *$daemon*) service "$daemon" stop >/dev/null 2>&1 || true ;; esac
+    done
     exit 0
   fi
   tail -n 5 "$log"
