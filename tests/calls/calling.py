@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from emulator.client.call_dialog import Call
 from emulator.client.call_line import Line
 from emulator.client.call_ports import Address, Receive
 from emulator.client.call_telephone import Telephone
@@ -15,6 +16,7 @@ from emulator.net.datagrams import BoundDatagrams
 from emulator.services.journal import Journal
 from emulator.services.phone import Phone
 from emulator.services.registrar import People
+from emulator.wire import sdp, tags
 from emulator.wire.context import ServerContext
 from emulator.wire.receipt import Endpoint
 from emulator.wire.talk import Conversation
@@ -93,6 +95,34 @@ def phone_on(
 def telephone(reactor: Any, phone: Phone, observed: Endpoint = Endpoint(NEAR, 40000)) -> Telephone:
     stream = MemoryStream(phone, observed)
     return Telephone(stream, "alice@example.com", observed, call_later=reactor.callLater, entropy=os.urandom)
+
+
+class Registered:
+    """A client of ours with a probe's account."""
+
+    def __init__(self, phone: Phone, port: int) -> None:
+        self.tag = os.urandom(16)
+        self.account = tags.account(self.tag)
+        self.stream = MemoryStream(phone, Endpoint(NEAR, port))
+        from twisted.internet import reactor
+
+        later: Any = reactor.callLater  # type: ignore[attr-defined]
+        local = Endpoint(NEAR, port)
+        self.telephone = Telephone(self.stream, self.account, local, call_later=later, entropy=os.urandom)
+
+    async def register(self) -> None:
+        await self.telephone.register(tags.ticket(self.tag), self.tag.hex())
+
+    async def call(self, other: str, line: Line, started: Any = lambda call: None) -> Call:
+        offer = sdp.encode(sdp.Session(NEAR, (line.description(NEAR),)))
+        return await self.telephone.call(other, offer, os.urandom(16).hex(), started)
+
+
+async def both(phone: Phone) -> tuple[Registered, Registered]:
+    one, other = Registered(phone, 40001), Registered(phone, 40002)
+    await one.register()
+    await other.register()
+    return one, other
 
 
 def near_line(reactor: Any, through: Callable[[Any], Any] = lambda port: port, **more: Any) -> Line:

@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 import pytest_twisted
-from calling import FAR, NEAR, near_line, phone_on, telephone
+from calling import FAR, NEAR, both, near_line, phone_on, telephone
 from twisted.internet import reactor, task
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
+from emulator.client.call_dialog import Call
 from emulator.client.call_line import Line
 from emulator.client.call_relay import Credentials, RelayedPort, allocated
 from emulator.client.call_telephone import Telephone
@@ -99,6 +100,46 @@ async def test_both_ends_speak_through_it_and_give_their_ports_back() -> None:
         await call.hang_up()
         caller.close()
         line.close()
+        await task.deferLater(reactor, 0.05, lambda: None)
+        assert not relay.allocations.relayed
+
+
+@pytest_twisted.ensureDeferred
+async def test_two_clients_meet_at_the_relay_and_nowhere_else() -> None:
+    with relaying() as (relay, where), phone_on(reactor) as phone:
+        one, other = await both(phone)
+        near, far = near_line(reactor), near_line(reactor, answering=True)
+        for line in (near, far):
+            line.relay(await allocated(credentials(where), line, any_port, later, os.urandom))
+        taken: list[Call] = []
+
+        def ringing(call: Call) -> None:
+            taken.append(call)
+            offer = sdp.decode(call.offer)
+            far.connect(offer.audio, NEAR, send=False)
+            call.accept(other.telephone.contact, sdp.encode(sdp.answer(offer, far.description(NEAR))))
+
+        other.telephone.on_call = ringing
+        call = await one.call(other.account, near)
+        near.connect(sdp.decode(call.answer).audio, NEAR, send=False)
+        mapped = await near.check(relayed=True)
+        assert (mapped.address, mapped.port) == (RELAY, near.ports[2].number)
+        near.start()
+        await task.deferLater(reactor, 0.3, lambda: None)
+        await near.settle()
+        here, there = near.measured(), far.measured()
+        assert here["sent"] == there["received"] >= 12
+        assert here["received"] >= 12
+        assert here["lost"] == here["reported"]["lost"] == there["lost"] == 0
+        assert near.peers == [(RELAY, port.number) for port in far.ports[2:]]
+        assert far.peers == [(RELAY, port.number) for port in near.ports[2:]]
+        assert not phone.lines
+        await call.hang_up()
+        assert taken[0].state == "over"
+        for line in (near, far):
+            line.close()
+        for end in (one, other):
+            end.telephone.close()
         await task.deferLater(reactor, 0.05, lambda: None)
         assert not relay.allocations.relayed
 

@@ -2,50 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import re
 from typing import Any
 
 import pytest
 import pytest_twisted
-from calling import FAR, NEAR, MemoryStream, near_line, phone_on
+from calling import FAR, NEAR, Registered, both, near_line, phone_on
 from twisted.internet import reactor, task
 from twisted.internet.defer import Deferred
 
 from emulator.client.call_dialog import Call
-from emulator.client.call_line import Line
-from emulator.client.call_telephone import Telephone
 from emulator.client.network import Unexpected
-from emulator.services.phone import Phone
 from emulator.services.registrar import People
-from emulator.wire import sdp, tags
-from emulator.wire.receipt import Endpoint
-
-
-class Registered:
-    """A client of ours with a probe's account."""
-
-    def __init__(self, phone: Phone, port: int) -> None:
-        self.tag = os.urandom(16)
-        self.account = tags.account(self.tag)
-        self.stream = MemoryStream(phone, Endpoint(NEAR, port))
-        later: Any = reactor.callLater  # type: ignore[attr-defined]
-        local = Endpoint(NEAR, port)
-        self.telephone = Telephone(self.stream, self.account, local, call_later=later, entropy=os.urandom)
-
-    async def register(self) -> None:
-        await self.telephone.register(tags.ticket(self.tag), self.tag.hex())
-
-    async def call(self, other: str, line: Line, started: Any = lambda call: None) -> Call:
-        offer = sdp.encode(sdp.Session(NEAR, (line.description(NEAR),)))
-        return await self.telephone.call(other, offer, os.urandom(16).hex(), started)
-
-
-async def both(phone: Phone) -> tuple[Registered, Registered]:
-    one, other = Registered(phone, 40001), Registered(phone, 40002)
-    await one.register()
-    await other.register()
-    return one, other
+from emulator.wire import sdp
 
 
 def turn() -> Deferred[None]:
