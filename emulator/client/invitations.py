@@ -67,6 +67,14 @@ class Invitation(msgspec.Struct, frozen=True):
         known = (one for one in PROGRAMS if one.guid.upper() == guid)
         return next(known, None) if self.command == "INVITE" else None
 
+    def tag(self, size: int) -> bytes:
+        """So many bytes of the session, by which a connection that belongs to it is known. Raises Unexpected."""
+        session = self.fields.get("Session-ID", "")
+        known = tags.from_guid(session)
+        if not known:
+            raise Unexpected(f"no Session-ID: {session[:40]!r}")
+        return bytes.fromhex(known)[:size]
+
     @property
     def places(self) -> tuple[Endpoint, ...]:
         """Where to connect, as an ACCEPT says. Raises Unexpected for what is no place."""

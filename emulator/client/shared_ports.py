@@ -10,6 +10,7 @@ from typing import Any
 
 from emulator.client.direct_sockets import Unwatched, Watch
 from emulator.client.direct_ways import Accept, Guest
+from emulator.client.meetings import Meetings
 from emulator.client.network import CallLater, Data, Ended, StreamEnded
 from emulator.wire import msnftp, p2p
 from emulator.wire.context import ServerContext
@@ -24,11 +25,12 @@ def anywhere(address: str) -> bool:
 
 
 class SharedPorts:
-    """`held(port)`: whether a listener here hands what begins as MSNFTP to `server`."""
+    """`held(port)`: whether a listener here hands what begins as MSNFTP to `server`. `meetings`: T.120, RDP."""
 
     def __init__(self, call_later: CallLater) -> None:
         self._call_later = call_later
         self._doors: dict[int, SharedDoor] = {}
+        self.meetings = Meetings()
         self.held: Callable[[int], bool] = lambda port: False
 
     def listen(

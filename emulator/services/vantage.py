@@ -55,6 +55,8 @@ class Vantage:
         self.shared = SharedPorts(reactor.callLater)
         self.shared.held = lambda port: port in self._tcp
         servers = {**PEER_SERVERS, "msnftp": self.shared.server}
+        for kind in ("t120", "rdp"):
+            servers[kind] = self.shared.meetings.server(PEER_SERVERS[kind])
         self._factory = FarEndFactory(reactor, self._journal, servers, self._surroundings, tls)
         self._tcp: set[int] = set()
         self._ports: list[interfaces.IListeningPort] = []

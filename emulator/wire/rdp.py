@@ -11,7 +11,7 @@ from binascii import Error
 from emulator.wire import mcs, t120, tpkt
 from emulator.wire.context import ClientContext, ServerContext
 from emulator.wire.errors import WireError
-from emulator.wire.talk import Send, Sighting, Talk
+from emulator.wire.talk import Conversation, Send, Sighting, Talk
 
 PREFIX = "Cookie: mstshash="
 TAG_SIZE = 5  # bytes: eight base32 letters; Windows sends nine characters at most
@@ -33,6 +33,15 @@ def from_cookie(line: str) -> str:
         return b32decode(name.upper()).hex()
     except (Error, ValueError):
         return ""
+
+
+def tag_in(heard: bytes) -> bytes:
+    """The tag in the cookie of what a client says first; b"" while it is not there, or is somebody else's."""
+    talk = Conversation(tpkt.read_connection(tpkt.CONNECT_REQUEST))
+    talk.start()
+    talk.feed(heard)
+    request = talk.result if talk.done else None
+    return bytes.fromhex(from_cookie(request.cookie)) if request is not None else b""
 
 
 def client(context: ClientContext) -> Talk[dict[str, object]]:

@@ -12,7 +12,7 @@ from emulator.wire import mcs, tpkt
 from emulator.wire.context import ClientContext, ServerContext
 from emulator.wire.errors import WireError
 from emulator.wire.filler import filler
-from emulator.wire.talk import Note, Send, Sighting, Talk
+from emulator.wire.talk import Conversation, Note, Send, Sighting, Talk
 
 PDUS = 64  # domain PDUs on one connection
 TAG_SIZE = 8  # bytes
@@ -33,6 +33,20 @@ def client(context: ClientContext) -> Talk[dict[str, object]]:
             raise WireError(f"{len(said.data)} other bytes came back on channel {said.channel}")
     yield Send(tpkt.pack_data(mcs.DISCONNECT))
     return {"user": user, "channel": BOARD, "selector": context.tag.hex(), "bytes": sum(SIZES)}
+
+
+def tag_in(heard: bytes) -> bytes:
+    """The selector in what a caller says first; b"" while it is not there, or is no tag."""
+    talk = Conversation(_selector())
+    talk.start()
+    talk.feed(heard)
+    found = talk.result if talk.done else None
+    return found if found is not None and len(found) == TAG_SIZE else b""
+
+
+def _selector() -> Talk[bytes]:
+    yield from tpkt.read_connection(tpkt.CONNECT_REQUEST)
+    return mcs.unpack_initial((yield from tpkt.read_data())).calling
 
 
 def drawn(data: bytes) -> bytes:

@@ -45,6 +45,10 @@ def test_a_firewall_that_only_lets_out_stops_everything_that_the_contact_opens(t
     assert {one.words for one in record.outcomes} == {"works"}  # somebody can always open it from inside
     rows = {one.flow.row for one in flows.values()}
     assert {"whiteboard-tcp-1503", "remote-assistance-tcp-3389", "live-call-udp-5004-65525"} <= rows
+    came = next(one for one in record.journeys if one.id == "invitation")
+    assert {one.id: one.words.partition(":")[0] for one in came.steps if one.state != "done"} == dict.fromkeys(
+        ("drawn-upon", "shown", "helped", "helped-vista"), "I did not come"
+    )
     clauses = [one.flow for one in record.judged if one.flow.row_kind == "clause"]
     assert rows == {flow.row for flow in clauses if flow.host == "peer"}, "every clause of peers, both ways"
 

@@ -102,6 +102,12 @@ def test_an_open_firewall_needs_no_fallback(through: Through) -> None:
     flows = [item for item in record.judged if item.flow.id.startswith("legacy-session/file/")]
     assert [item.flow.direction for item in flows] == ["inward", "outward", "inward", "outward"]
     assert {item.joined_by for item in flows} == {"tag"}  # the AuthCookie, although survey flows share these ports
+    visits = [item for item in record.judged if item.flow.row == "invitation" and item.flow.direction == "inward"]
+    assert [item.flow.id.split("/")[1] for item in visits] == ["drawn-upon", "shown", "helped", "helped-vista"]
+    assert {(item.verdict.verdict, item.verdict.certainty, item.joined_by) for item in visits} == {
+        ("pass", "confirmed", "tag")
+    }
+    assert [item.observation.local.port for item in visits if item.observation.local] == [1503, 1503, 3389, 49152]
 
 
 def test_an_invitation_that_leads_to_no_call(through: Through) -> None:

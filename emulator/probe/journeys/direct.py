@@ -230,6 +230,8 @@ class InwardLeg:
         self._problem = self._problem or str(problem or "")
         if self._link is not None:
             self._link.close()
+        elif not self._over.called:
+            self._over.callback(None)
 
     def cancel(self, why: str) -> None:
         self._cancelled = why

@@ -5,6 +5,8 @@ The whiteboard's own drawings and the desktop are not original (`wire.t120`, `wi
 
 from __future__ import annotations
 
+from functools import partial
+
 from msgspec.structs import replace
 
 from emulator.catalog.model import Path
@@ -12,12 +14,14 @@ from emulator.client import call_stream, invitations
 from emulator.client.call_dialog import Call
 from emulator.client.call_plain import PlainCall
 from emulator.client.invitations import Invitation, Program
-from emulator.client.network import Unexpected
+from emulator.client.network import StreamEnded, Unexpected
 from emulator.net.route import source_for
 from emulator.probe.journeys.call_leg import ANY, PEER, Media, MediaLeg, any_port, opened
 from emulator.probe.journeys.company import Company
-from emulator.probe.journeys.travel import Travel
+from emulator.probe.journeys.direct import InwardLeg
+from emulator.probe.journeys.travel import Pointless, Travel
 from emulator.wire import rdp, sdp, t120
+from emulator.wire.msnp import message as mime
 from emulator.wire.receipt import Endpoint
 
 CONTACT = "voice@example.com"  # the contact of the default cast that takes such invitations
@@ -34,6 +38,9 @@ async def travel(journey: Travel) -> None:
     await journey.step("sharing", lambda path: person.meeting(path, invitations.SHARING))
     await journey.step("assist", person.assist)
     await journey.step("assist-vista", person.assist)
+    visits = (("drawn-upon", "whiteboard"), ("shown", "share"), ("helped", "help"), ("helped-vista", "help"))
+    for step, word in visits:
+        await journey.step(step, partial(person.visited, word))
     await journey.step("sign-out", person.sign_out)
 
 
@@ -90,6 +97,30 @@ class _Person(Company):
         facts = await leg.talk(rdp.client)
         leg.linger()
         return f"at {place.address}:{place.port}, user {facts['user']}, standard security"
+
+    async def visited(self, word: str, path: Path) -> str:
+        """The contact is asked in a word to invite and to come: the answer names this end, where it is awaited."""
+        place, port = self.journey.place, self.journey.port(path)
+        here = place.source or source_for(place.join.address(PEER))
+        if place.shared is None or not place.shared.held(port):
+            raise Pointless(f"nothing listens on {port} here: nobody can come")
+        if here != self.me.seen:
+            raise Pointless(f"the contact sees this end at {self.me.seen}, which is not where it listens")
+        told = self.board.heard()
+        await self.board.say(word)
+        while (asked := invitations.read(await self.board.heard(mime.INVITATION))).program is None:
+            pass  # an answer that came late
+        tag = asked.tag(rdp.TAG_SIZE if asked.program is invitations.OFFER else t120.TAG_SIZE)
+        over = place.shared.meetings.awaited(tag, InwardLeg(self.journey))
+        over.addErrback(lambda failure: failure.trap(StreamEnded))  # the contact tells
+        try:
+            self.board.post(invitations.accepted(asked, Endpoint(here, port)))
+            text = (await told).message.text
+        finally:
+            place.shared.meetings.forget(tag)
+        if not text.startswith("I came"):
+            raise Unexpected(text[:120])
+        return f"at {here}:{port}; {text}"
 
     async def _place(self, path: Path, program: Program) -> Endpoint:
         there = self.journey.place.join.address(PEER)

@@ -18,6 +18,7 @@ from emulator.client.invitations import Invitation
 from emulator.client.transfer import Transfers
 from emulator.services.contacts.cameras import take_part
 from emulator.services.contacts.manners import Host, Manners
+from emulator.services.contacts.visits import VISITS, visit
 from emulator.services.phone import Desk, Phone
 from emulator.services.phone_listener import PhoneListener
 from emulator.wire import sip
@@ -113,9 +114,14 @@ class Voice(Manners):
             answer = self._answer(invitations.read(heard))
             if answer:
                 board.post(answer)
+        elif heard.kind == mime.TEXT and (word := heard.message.text.strip().lower()) in VISITS:
+            self.host.spawn(visit(board, self.host.network, heard.sender, word, self._at()))
         elif heard.kind == mime.TEXT:
             self.host.spawn(
-                board.say("I answer calls: call me, or invite me to a voice conversation or a whiteboard, or help me.")
+                board.say(
+                    "I answer calls: call me, or invite me to a voice conversation or a whiteboard, or help me. "
+                    'Write "whiteboard", "share" or "help", and I invite you and connect to you.'
+                )
             )
 
     def invited(self, board: Board, transfers: Transfers, invitation: Slp) -> None:
@@ -135,9 +141,13 @@ class Voice(Manners):
             listener = self._listen(invitation.sender)
             return invitations.accepted(invitation, *(() if listener is None else (listener,)))
         ports = (invitations.T120,) if program in invitations.MEETINGS else invitations.ASSISTANCE
-        known: Any = self.host.network.phone
-        at = known.phone.address if isinstance(known, PhoneOf) else ""
+        at = self._at()
         return invitations.accepted(invitation, *(Endpoint(at, port) for port in ports if at))
+
+    def _at(self) -> str:
+        """The address of the contact; "" where it has none."""
+        known: Any = self.host.network.phone
+        return known.phone.address if isinstance(known, PhoneOf) else ""
 
     def _desk(self, sender: str) -> Desk | None:
         """The caller's desk; None without a phone, or where the caller's address is not known."""
