@@ -117,6 +117,19 @@ class Registered:
         offer = sdp.encode(sdp.Session(NEAR, (line.description(NEAR),)))
         return await self.telephone.call(other, offer, os.urandom(16).hex(), started)
 
+    def takes(self, line: Line) -> list[Call]:
+        """Take every call with this line; the list gets them."""
+        taken: list[Call] = []
+
+        def ringing(call: Call) -> None:
+            taken.append(call)
+            offer = sdp.decode(call.offer)
+            line.connect(offer.audio, NEAR, send=False)
+            call.accept(self.telephone.contact, sdp.encode(sdp.answer(offer, line.description(NEAR))))
+
+        self.telephone.on_call = ringing
+        return taken
+
 
 async def both(phone: Phone) -> tuple[Registered, Registered]:
     one, other = Registered(phone, 40001), Registered(phone, 40002)

@@ -15,7 +15,6 @@ from twisted.internet import reactor, task
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
-from emulator.client.call_dialog import Call
 from emulator.client.call_line import Line
 from emulator.client.call_relay import Credentials, RelayedPort, allocated
 from emulator.client.call_telephone import Telephone
@@ -111,15 +110,7 @@ async def test_two_clients_meet_at_the_relay_and_nowhere_else() -> None:
         near, far = near_line(reactor), near_line(reactor, answering=True)
         for line in (near, far):
             line.relay(await allocated(credentials(where), line, any_port, later, os.urandom))
-        taken: list[Call] = []
-
-        def ringing(call: Call) -> None:
-            taken.append(call)
-            offer = sdp.decode(call.offer)
-            far.connect(offer.audio, NEAR, send=False)
-            call.accept(other.telephone.contact, sdp.encode(sdp.answer(offer, far.description(NEAR))))
-
-        other.telephone.on_call = ringing
+        taken = other.takes(far)
         call = await one.call(other.account, near)
         near.connect(sdp.decode(call.answer).audio, NEAR, send=False)
         mapped = await near.check(relayed=True)

@@ -26,15 +26,7 @@ async def test_a_whole_call_with_media_between_the_two() -> None:
     with phone_on(reactor) as phone:
         one, other = await both(phone)
         near, far = near_line(reactor), near_line(reactor, answering=True)
-        taken: list[Call] = []
-
-        def ringing(call: Call) -> None:
-            taken.append(call)
-            offer = sdp.decode(call.offer)
-            far.connect(offer.audio, NEAR, send=False)
-            call.accept(other.telephone.contact, sdp.encode(sdp.answer(offer, far.description(NEAR))))
-
-        other.telephone.on_call = ringing
+        taken = other.takes(far)
         call = await one.call(other.account, near)
         assert call.heard == ["100 Trying", "180 Ringing", "200 OK"]
         near.connect(sdp.decode(call.answer).audio, NEAR)
