@@ -41,8 +41,10 @@ class Index:
         self._by_hello: dict[str, list[Receipt]] = defaultdict(list)
         self._by_address: dict[tuple[str, str, int, int], list[Receipt]] = defaultdict(list)
         self._by_host: dict[tuple[str, int], list[Receipt]] = defaultdict(list)  # UDP: peer's address, own port
+        self._by_ports: dict[tuple[int, int], list[Receipt]] = defaultdict(list)  # UDP: peer's port, own port
         for receipt in self._latest.values():
             if receipt.transport == "udp":
+                self._by_ports[receipt.peer.port, receipt.local.port].append(receipt)
                 self._by_host[receipt.peer.address, receipt.local.port].append(receipt)
             for tag in {(seen.protocol, seen.tag) for seen in receipt.seen if seen.tag}:
                 self._by_tag[tag].append(receipt)
@@ -80,6 +82,9 @@ class Index:
             if not found and not tag and flow.transport == "udp":
                 # sole use of a port: a NAT that takes another port for every destination hides the sibling's
                 found = self._by_host.get((near.local.address, flow.port), [])
+                if not found:  # one that takes another address too (a pool) leaves the sibling's port, at best
+                    alike = self._by_ports.get((near.local.port, flow.port), [])
+                    found = alike if len(alike) == 1 else []
             if found:
                 return found, "address"
         return [], ""

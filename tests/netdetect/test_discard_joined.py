@@ -45,7 +45,10 @@ def receipt(number: int, peer: Endpoint, port: int = 9, transport: str = "udp") 
     [
         ([receipt(1, MAPPED), receipt(2, Endpoint("198.51.100.7", 41000))], [1]),  # the sibling's own port goes first
         ([receipt(2, Endpoint("198.51.100.7", 41000))], [2]),  # a symmetric NAT: another port for this destination
-        ([receipt(3, Endpoint("192.0.2.66", 40000))], []),  # somebody else
+        ([receipt(3, Endpoint("192.0.2.66", 41000))], []),  # somebody else
+        ([receipt(3, Endpoint("198.51.100.9", 40000))], [3]),  # another address of a pool, the sibling's port
+        ([receipt(3, Endpoint("198.51.100.9", 40000)), receipt(6, Endpoint("192.0.2.66", 40000))], []),  # which one?
+        ([receipt(3, Endpoint("198.51.100.9", 40000), port=7001)], []),
         ([receipt(4, Endpoint("198.51.100.7", 41000), port=7001)], []),
         ([receipt(5, Endpoint("198.51.100.7", 41000), transport="tcp")], []),
         ([], []),
