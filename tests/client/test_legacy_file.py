@@ -285,6 +285,33 @@ def test_whoever_has_a_wrong_cookie_is_refused_and_the_receiver_still_served() -
     assert [b"".join(one) for one in said] == [msnftp.VERSION] * 3
 
 
+def test_a_cookie_that_is_said_once_more_serves_nobody() -> None:
+    pair = Pair()
+    results = pair.accepting()
+    heard: list[bytes] = []
+    whole = MemoryWays.dial
+    places: list[tuple[Any, ...]] = []
+
+    def again(stream: MemoryStream) -> None:
+        cookie = next(int(told["AuthCookie"]) for told in pair.words if "AuthCookie" in told)
+        stream.send(msnftp.VERSION + msnftp.usr(BOB, cookie) + b"TFR\r\n")
+
+    async def dial(self: MemoryWays, *arguments: Any) -> MemoryStream:
+        places.append(arguments)
+        early = await whole(self, *arguments)  # in before the receiver, and silent until that is known
+        early.attach(heard.append, lambda error: None)
+        pair.town.clock.callLater(0.01, again, early)
+        return await whole(self, *arguments)
+
+    pair.bob._ways.dial = dial.__get__(pair.bob._ways)  # type: ignore[method-assign]
+    pair.town.run(pair.alice.send("x", content(200_000)))
+    pair.town.turn(1.0)
+    assert results[0].data == content(200_000)
+    assert b"FIL" not in b"".join(heard)
+    with pytest.raises(ClientError):  # nor is anybody let in any more
+        pair.town.run(whole(pair.bob._ways, *places[0]))
+
+
 def with_the_contact() -> tuple[Town, Board, LegacyFiles]:
     town = Town()
     harbour = Harbour(town.clock.callLater)
