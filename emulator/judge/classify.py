@@ -23,6 +23,7 @@ from emulator.judge.far import (
     right_port,
 )
 from emulator.judge.loss import losses, overtaken
+from emulator.judge.observation import UNSEEN
 from emulator.judge.verdicts import Certainty, Verdict
 
 Test = Callable[[Evidence], bool]
@@ -93,7 +94,25 @@ def _offender(evidence: Evidence) -> str:
 
 def _icmp_words(evidence: Evidence) -> str:
     icmp = evidence.near.icmp
-    return "" if icmp is None else f"ICMP type {icmp.type} code {icmp.code} from {icmp.offender}"
+    return evidence.near.detail if icmp is None else f"ICMP type {icmp.type} code {icmp.code} from {icmp.offender}"
+
+
+def _unseen(evidence: Evidence) -> bool:
+    """The near end's system does not tell of ICMP errors: they may be what looks like something else."""
+    return evidence.near.facts.get("icmp") == UNSEEN
+
+
+def _if_seen(evidence: Evidence) -> Certainty:
+    return "likely" if _unseen(evidence) else _both(evidence)
+
+
+def _or_icmp(words: str) -> Callable[[Evidence], str]:
+    return lambda evidence: words + (", or an ICMP error, which this system does not tell" if _unseen(evidence) else "")
+
+
+def _icmp_certainty(evidence: Evidence) -> Certainty:
+    """Without the error itself the system's word is all there is."""
+    return "likely" if evidence.near.icmp is None else "confirmed"
 
 
 def _by_name(kind: str) -> Test:
@@ -169,8 +188,8 @@ TABLE: tuple[Row, ...] = (
     Row("one too many", _crowd("full"), "unknown", "open", lambda e: CROWD_WORDS["full"]),
     Row("many at once", _crowd("limit"), "unknown", "open", lambda e: CROWD_WORDS["limit"]),
     # before a connection
-    Row("icmp", _ending("icmp"), "blocked.icmp", "confirmed", _icmp_words, _offender),
-    Row("reset at the SYN", _stage("connect", "reset"), "blocked.rst", _both, lambda e: "RST to the SYN"),
+    Row("icmp", _ending("icmp"), "blocked.icmp", _icmp_certainty, _icmp_words, _offender),
+    Row("reset at the SYN", _stage("connect", "reset"), "blocked.rst", _if_seen, _or_icmp("RST to the SYN")),
     Row(
         "SYN arrived, answer lost",
         _all(_stage("connect", "silence"), lambda e: half_open(e) or accepted(e)),
@@ -228,8 +247,8 @@ TABLE: tuple[Row, ...] = (
         "datagram never arrived",
         _all(_udp, _ending("silence"), _asked),
         "blocked.drop.outbound",
-        "confirmed",
-        lambda e: "the far end never saw the datagram",
+        _if_seen,
+        _or_icmp("the far end never saw the datagram"),
     ),
     Row(
         "datagram unanswered, far end not asked",
@@ -242,8 +261,8 @@ TABLE: tuple[Row, ...] = (
         "answered datagram expected nowhere",
         _all(_udp, _ending("completed"), _asked, _not(arrived), _not(_came_back)),
         "blocked.drop.outbound",
-        "confirmed",
-        lambda e: "the far end never saw the datagram",
+        _if_seen,
+        _or_icmp("the far end never saw the datagram"),
     ),
     Row(
         "only the far end could tell",

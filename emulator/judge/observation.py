@@ -33,6 +33,8 @@ Ending = Literal[
 
 Crowd = Literal["", "full", "limit"]  # `facts["crowd"]` of a silent flow: it may have been one too many
 
+UNSEEN = "unseen"  # `facts["icmp"]` where the system has no error queue: an ICMP error looks like silence, or a RST
+
 
 class IcmpError(msgspec.Struct, frozen=True):
     """An ICMP error from the socket's error queue: `offender` is the device that sent it."""

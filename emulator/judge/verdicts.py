@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-CLASSIFIER_VERSION = 4
+CLASSIFIER_VERSION = 5
 
 Certainty = Literal["confirmed", "likely", "open"]
 

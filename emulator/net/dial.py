@@ -16,8 +16,12 @@ from twisted.python.failure import Failure
 from emulator.judge.observation import IcmpError
 from emulator.net.link import Link
 from emulator.net.linux import errqueue
+from emulator.net.route import source_for
 
 OWN_FAULTS = {errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL, errno.EACCES, errno.EPERM, errno.ENOBUFS, errno.ENOMEM}
+
+# Said by this machine without a way to the address; and, where no error queue tells more, of an ICMP error.
+UNREACHABLE = {errno.EHOSTUNREACH, errno.ENETUNREACH}
 
 
 class DialFailed(Exception):
@@ -155,6 +159,8 @@ def _failure(problem: error.ConnectError, connector: _EvidenceConnector) -> Dial
         return DialFailed("own-fault", f"this machine refuses: {problem}")
     if code == errno.ETIMEDOUT:
         return DialFailed("silence", "no answer to the SYN")
-    if code in (errno.EHOSTUNREACH, errno.ENETUNREACH):
+    if code in UNREACHABLE and not errqueue.AVAILABLE and source_for(connector.host):
+        return DialFailed("icmp", "an ICMP error, says the system: not which, nor whose")
+    if code in UNREACHABLE:
         return DialFailed("own-fault", f"no route from here: {problem}")
     return DialFailed("reset", f"the attempt failed: {problem}")

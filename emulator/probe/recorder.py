@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 
 from emulator.judge.flow import Flow
-from emulator.judge.observation import Certificate, Ending, Exchanged, IcmpError, Observation, Stage, Step
+from emulator.judge.observation import UNSEEN, Certificate, Ending, Exchanged, IcmpError, Observation, Stage, Step
+from emulator.net.linux import errqueue
 from emulator.net.tally import digest
 from emulator.wire.receipt import Digest, Endpoint
 
@@ -23,7 +24,7 @@ class Recorder:
         self.stage: Stage = "connect"
         self.steps: list[Step] = []
         self.exchanged: list[Exchanged] = []
-        self.facts: dict[str, Any] = {}
+        self.facts: dict[str, Any] = {} if errqueue.AVAILABLE else {"icmp": UNSEEN}
         self.local: Endpoint | None = None
         self.remote: Endpoint | None = None
         self.sent: Digest | None = None

@@ -132,7 +132,9 @@ def _state(rule: Rule, verdict: Verdict) -> State:
         return "met" if verdict.passed else "not-met"
     if verdict.passed:
         return "not-met"
-    return "met" if not rule.how or verdict.verdict in rule.how else "not-met"
+    if not rule.how or verdict.verdict in rule.how:
+        return "met"
+    return "undecided" if verdict.certainty == "likely" else "not-met"  # stopped for certain, how is only likely
 
 
 def _wanted(rule: Rule) -> str:
