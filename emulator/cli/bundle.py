@@ -77,7 +77,9 @@ def command(
         with named_by_person(output):
             write_private(output, data)
         until = datetime.fromtimestamp(join.expires, UTC).strftime("%Y-%m-%d %H:%M UTC")
-        console.print(f"{escape(str(output))}  {len(data) / 1e6:.1f} MB  of use until {until}", highlight=False)
+        console.print(
+            f"{escape(str(output))}  {len(data) / 1e6:.1f} MB  of use until {until}", highlight=False, soft_wrap=True
+        )
         stderr.print(
             f"[dim]it holds a secret (mode 0600); inside: python3 {escape(output.name)}, which runs "
             f"{escape(', '.join(contents.chosen))}[/]",

@@ -19,11 +19,12 @@ import rich_click as click
 from emulator import __version__
 from emulator.cli import run
 from emulator.cli.main import LazyGroup
-from emulator.cli.terminal import clear_errors, now
+from emulator.cli.selection import apart
+from emulator.cli.terminal import BAD_INPUT, clear_errors, complain, now
 from emulator.wire import join as join_file
 
 COMMANDS = ("run", "ping", "catalog", "schema")
-ELSEWHERE = ("lab_name", "certs")  # options of `run` that concern a lab on the same machine
+ELSEWHERE = ("lab_name", "certs", "ssh_config", "bundle")  # options of `run` that concern a lab, or other machines
 HELP = ("-h", "--help", "--version")
 
 
@@ -85,6 +86,8 @@ def _inside(command: click.Command, contents: Contents) -> click.Command:
         with clear_errors():
             if "join_from" in given and given["join_from"] is None and not os.environ.get(join_file.VARIABLE):
                 os.environ[join_file.VARIABLE] = _line(contents)
+            if apart(given.get("vantages", ()))[1]:
+                complain("a bundle is one vantage: name others where messenger-lab is installed", BAD_INPUT)
             if "scenarios" in given:
                 given["scenarios"] = given["scenarios"] or contents.chosen
             assert command.callback is not None

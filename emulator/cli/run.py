@@ -14,7 +14,7 @@ from emulator.catalog import Catalog, load
 from emulator.cli import reference
 from emulator.cli.joining import read_join
 from emulator.cli.results import Sinks, deliver, run_record
-from emulator.cli.selection import Todo, name_of, select, todo, without_proxy
+from emulator.cli.selection import Todo, apart, name_of, select, todo, without_proxy
 from emulator.cli.terminal import (
     BAD_INPUT,
     check_writable,
@@ -43,7 +43,15 @@ from emulator.wire.join import Join
 @click.option("--samples", type=click.IntRange(0, 512), help="Random ports per range (default: the join file's).")
 @click.option("--seed", metavar="HEX", help="Replay the ports of an earlier run.")
 @click.option("--timeout", type=click.FloatRange(0.2, 60), default=DEFAULT_TIMEOUT, show_default=True)
-@click.option("--vantage", default="inside", show_default=True, help="Name of this place in the report.")
+@click.option(
+    "--vantage",
+    "vantages",
+    multiple=True,
+    metavar="NAME|[NAME=]user@host[:port]",
+    help="Name of this place in the report; or another machine, by ssh. May be given again.",
+)
+@click.option("--ssh-config", type=click.Path(path_type=Path), help="Configuration of ssh for vantages (ssh -F).")
+@click.option("--bundle", type=click.Path(path_type=Path), help="What vantages get (default: one for this platform).")
 @click.option("--json", "json_out", type=click.Path(path_type=Path), help="Write all evidence as JSON.")
 @click.option("--junit", type=click.Path(path_type=Path), help="Write JUnit XML, one test case per expectation.")
 @click.option("--html", type=click.Path(path_type=Path), help="Write one self-contained HTML report.")
@@ -65,7 +73,9 @@ def command(
     samples: int | None,
     seed: str | None,
     timeout: float,
-    vantage: str,
+    vantages: tuple[str, ...],
+    ssh_config: Path | None,
+    bundle: Path | None,
     json_out: Path | None,
     junit: Path | None,
     html: Path | None,
@@ -96,9 +106,12 @@ def command(
             seed = seed or known.passes[0].seed
             samples = known.passes[0].samples if samples is None else samples
         cable = reference_out is not None
+        here, away = apart(vantages)
         if lab_name is not None and join_from is not None:
             complain("--lab and --join name two emulators: give one of them", BAD_INPUT)
         join = None if lab_name is not None else read_join(catalog, join_from)
+        if away and (join is None or cable):
+            complain("--vantage elsewhere needs --join, and is none for --reference", BAD_INPUT)
         if join is None:
             if proxy:
                 complain("--proxy needs --join: in the lab a scenario names its own proxy", BAD_INPUT)
@@ -111,11 +124,23 @@ def command(
                 seed=seed or join.seed,
                 samples=join.samples if samples is None else samples,
                 timeout=timeout,
-                vantage=vantage,
+                vantage=here or "inside",
                 proxy=parse_proxy(proxy) if proxy else None,
             )
             wanted, skipped = todo(chosen, only, lambda one: _why_not(one, options.proxy, cable=cable))
-            record = _run_from_here(catalog, join, wanted, options, progress)
+            if away:
+                from emulator.cli.vantages import Wanted, run_from_all  # a bundle, which is one vantage, has it not
+
+                more = [("--pass", only), ("--proxy", proxy)]
+                record = run_from_all(
+                    Wanted(catalog, chosen, wanted, options, join, tuple(more), ssh_config, bundle),
+                    away,
+                    here,
+                    lambda: _run_from_here(catalog, join, wanted, options, progress),
+                    progress,
+                )
+            else:
+                record = _run_from_here(catalog, join, wanted, options, progress)
         record = replace(record, skipped=tuple(skipped))
         if reference_out is not None:
             record = reference.as_reference(record)

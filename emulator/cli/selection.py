@@ -56,3 +56,14 @@ def passes_of(scenario: Scenario, only: str | None) -> list[Pass]:
         names = ", ".join(one.id for one in scenario.passes)
         complain(f"--pass {only!r}: scenario {scenario.id} has {names}", BAD_INPUT)
     return found
+
+
+def apart(vantages: tuple[str, ...]) -> tuple[str, list[str]]:
+    """Vantages as a person gives them: the name of this place ("" when it is none of them), and those elsewhere."""
+    away = [one for one in vantages if "@" in one or "ssh:" in one]
+    names = [one for one in vantages if one not in away]
+    if len(names) > 1:
+        complain(
+            f"--vantage {names[1]!r}: this place has one name; other machines are user@host or ssh:host", BAD_INPUT
+        )
+    return names[0] if names else ("" if away else "inside"), away

@@ -58,7 +58,7 @@ class PassRecord(msgspec.Struct, frozen=True, kw_only=True):
     `device`: what it did beside a run over a cable, where there is one.
     `control`: "up", "absent" or "lost"; `problem` says why it is not up. `checks` are the far end's dials of itself,
     before and after. `proxy` never holds credentials. `network`: what kind of network stands between, None when it was
-    not looked at.
+    not looked at. `place` is the vantage again where a run has several, "" elsewhere.
     """
 
     scenario: str
@@ -86,11 +86,13 @@ class PassRecord(msgspec.Struct, frozen=True, kw_only=True):
     journeys: tuple[JourneyRecord, ...] = ()
     network: NetworkType | None = None
     device: Comparison | None = None
+    place: str = ""
 
     @property
     def id(self) -> str:
-        """`scenario`, or `scenario/pass` when it has several."""
-        return f"{self.scenario}/{self.name}" if self.name else self.scenario
+        """`scenario`, or `scenario/pass` when it has several; ` @ place` behind it where the run has several places."""
+        name = f"{self.scenario}/{self.name}" if self.name else self.scenario
+        return f"{name} @ {self.place}" if self.place else name
 
 
 class Skipped(msgspec.Struct, frozen=True):
@@ -100,8 +102,15 @@ class Skipped(msgspec.Struct, frozen=True):
     why: str
 
 
+class Lost(msgspec.Struct, frozen=True):
+    """A vantage that has no record to give; its passes are not run. `why` is for people."""
+
+    vantage: str
+    why: str
+
+
 class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """One execution of scenarios from one vantage. `interrupted`: it was stopped before its end."""
+    """One execution of scenarios, from one vantage or several. `interrupted`: it was stopped before its end."""
 
     schema: str
     program: str
@@ -114,6 +123,7 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     not_run: tuple[str, ...] = ()
     skipped: tuple[Skipped, ...] = ()
     interrupted: bool = False
+    lost: tuple[Lost, ...] = ()
 
     @property
     def exit_code(self) -> int:

@@ -6,7 +6,7 @@ import hmac
 from collections.abc import Callable
 from hashlib import sha256
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import h11
 import msgspec
@@ -45,6 +45,7 @@ class Control:
         self._link: Link | None = None
         self._http = h11.Connection(h11.CLIENT)
         self._host = ""
+        self._run = ""
         self.next = 0
 
     async def open(self) -> None:
@@ -79,6 +80,7 @@ class Control:
         """Open a run."""
         started = await self._call("POST", control.RUNS, control.RunStarted, start)
         self.next = started.serial
+        self._run = quote(started.run, safe="")
         return started
 
     async def announce(self, announced: control.Announce) -> None:
@@ -87,7 +89,7 @@ class Control:
 
     async def receipts(self) -> control.Receipts:
         """News since the last call; this is the heartbeat."""
-        answer = await self._call("GET", f"{control.RECEIPTS}?after={self.next}", control.Receipts)
+        answer = await self._call("GET", f"{control.RECEIPTS}?after={self.next}&run={self._run}", control.Receipts)
         self.next = answer.next
         return answer
 
@@ -101,7 +103,7 @@ class Control:
 
     async def dialled(self) -> control.Dialled:
         """What became of them so far."""
-        return await self._call("GET", control.DIALS, control.Dialled)
+        return await self._call("GET", f"{control.DIALS}?run={self._run}", control.Dialled)
 
     async def status(self) -> control.Status:
         """What listens where."""

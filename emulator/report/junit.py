@@ -30,6 +30,7 @@ def write(record: RunRecord, path: Path) -> None:
         *(_suite(one) for one in record.passes),
         *(_left_out(name, "the run ended before it") for name in record.not_run),
         *(_left_out(one.id, one.why) for one in record.skipped),
+        *(_lost(one.vantage, one.why) for one in record.lost),
     ]
     for suite in suites:
         xml.append(suite)  # add_testsuite would melt two equal passes into one
@@ -64,6 +65,15 @@ def _left_out(name: str, why: str) -> TestSuite:
     suite = TestSuite(_speakable(name))
     case = TestCase("pass", classname=f"messenger-lab.{_speakable(name)}")
     case.result = [Skipped(_speakable(why))]
+    suite.add_testcase(case)
+    return suite
+
+
+def _lost(vantage: str, why: str) -> TestSuite:
+    """A vantage without a record is an error, not a thing left out."""
+    suite = TestSuite(_speakable(vantage))
+    case = TestCase("record", classname=f"messenger-lab.{_speakable(vantage)}")
+    case.result = [Error(_speakable(why), "lost")]
     suite.add_testcase(case)
     return suite
 

@@ -48,13 +48,18 @@ def words(outcome: Outcome) -> str:
     return f"{text} e" if outcome.emulated else text
 
 
+def heading(one: PassRecord) -> str:
+    """A pass above its column: scenario, pass, place, each in a line of its own."""
+    return "\n".join(piece for piece in (one.scenario, one.name, one.place) if piece)
+
+
 def _wide_width(record: RunRecord, catalog: Catalog) -> int:
     """Columns that the form with words takes; long words count as folded at a space."""
     width = max(cell_len(feature_name(catalog, row.feature)) for row in catalog.outcomes)
     for one in record.passes:
         pieces = [piece for outcome in one.outcomes for piece in words(outcome).split()]
         cells = [min(cell_len(words(outcome)) + 2, WIDEST_WORDS) for outcome in one.outcomes]
-        heads = [cell_len(piece) for piece in one.id.split("/")]
+        heads = [cell_len(piece) for piece in heading(one).split("\n")]
         width += GAP + max((*cells, *heads, *(cell_len(piece) + 2 for piece in pieces)), default=0)
     return width
 
@@ -63,7 +68,7 @@ def _wide(record: RunRecord, catalog: Catalog, console: Console, marks: dict[str
     table = _table()
     table.add_column("feature", no_wrap=True, vertical="top")
     for one in record.passes:
-        table.add_column(Text(one.id.replace("/", "\n")), vertical="top", max_width=WIDEST_WORDS)
+        table.add_column(Text(heading(one)), vertical="top", max_width=WIDEST_WORDS)
     for place, row in enumerate(catalog.outcomes):
         cells = [_cell(one, one.outcomes[place], marks, spoken=True) for one in record.passes]
         table.add_row(feature_name(catalog, row.feature), *cells)

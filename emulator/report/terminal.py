@@ -35,6 +35,9 @@ def show(record: RunRecord, catalog: Catalog, console: Console) -> None:
         _unexpected(one, console)
         if len(record.passes) > 1:
             _trouble(one, console)
+    for each in record.lost:
+        said = Text.assemble(("no record from ", "bold red"), (each.vantage, "bold"), f": {each.why}")
+        console.print(said, soft_wrap=True)
     for name in record.not_run[:NOT_RUN_SHOWN]:
         console.print(Text.assemble(("not run: ", "magenta"), name))
     if len(record.not_run) > NOT_RUN_SHOWN:

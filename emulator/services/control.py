@@ -66,11 +66,11 @@ class ControlResource(resource.Resource):
                 operations.announce(_body(request, control.Announce))
                 return {}
             case b"GET", control.RECEIPTS:
-                return operations.receipts(_after(request))
+                return operations.receipts(_after(request), _run(request))
             case b"POST", control.DIALS:
                 return operations.dial(_body(request, control.Dial), getattr(request.getClientAddress(), "host", ""))
             case b"GET", control.DIALS:
-                return operations.dialled()
+                return operations.dialled(_run(request))
             case b"POST", control.SELFCHECK:
                 return operations.selfcheck()
             case b"GET", control.STATUS:
@@ -106,6 +106,11 @@ def _check_seed(seed: str) -> None:
         bytes.fromhex(seed)
     except ValueError:
         raise BadRequest(f"not a RunStart: `seed` {seed[:40]!r} is not hexadecimal - at `$.seed`") from None
+
+
+def _run(request: server.Request) -> str:
+    """Which run asks; "" when it does not say."""
+    return request.args.get(b"run", [b""])[0].decode("latin-1") if request.args else ""
 
 
 def _after(request: server.Request) -> int:

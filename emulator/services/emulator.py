@@ -6,6 +6,7 @@ Not the command line, and no protocol of its own.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from hashlib import sha256
 from ipaddress import IPv4Network
 from pathlib import Path
@@ -34,11 +35,12 @@ from emulator.services.dns_forward import Forwarder
 from emulator.services.journal import Journal
 from emulator.services.listeners import Listeners, why_not
 from emulator.services.msnp.house import House
-from emulator.services.operations import DialsBack, Operations
+from emulator.services.operations import Operations
 from emulator.services.phone import Phone
 from emulator.services.registrar import Residents
 from emulator.services.registry import stream_servers
 from emulator.services.relay import Relay
+from emulator.services.runs import DialsBack
 from emulator.services.stream import FarEndFactory
 from emulator.services.surroundings import Surroundings
 from emulator.store.database import Store
@@ -165,9 +167,9 @@ class Emulator:
             reactor, catalog, self._journal, self._surroundings, factory, self._relay, bind=settings.bind
         )
         shared.held = self.listeners.hold
-        back = None if make_back is None else make_back(self.join, settings.addresses["peer"])
+        dials = None if make_back is None else partial(make_back, self.join, settings.addresses["peer"])
         self._operations = Operations(
-            reactor, catalog, self._journal, self.listeners, self._surroundings, back, settings.vantages
+            reactor, catalog, self._journal, self.listeners, self._surroundings, dials, settings.vantages
         )
         self._certificate = ControlCertificate(entropy)
         self._ports: list[interfaces.IListeningPort] = []

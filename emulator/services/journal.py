@@ -108,19 +108,22 @@ class Journal:
         self._entries: dict[int, Entry] = {}
         self._serial = 0
         self._number = 0
-        self._half_open: set[tuple[str, int, str, int]] = set()
+        self._half_open: dict[tuple[Endpoint, Endpoint], Entry] = {}
         self._datagrams: dict[tuple[Endpoint, Endpoint], Entry] = {}
 
     def __len__(self) -> int:
         return len(self._entries)
 
-    def begin(self) -> int:
+    def begin(self, others: int | None = None) -> int:
         """A new run begins: it asks from this serial on, and addresses that come again get receipts of their own.
 
-        Earlier receipts stay, because another run may still be asking for them; the limit takes them in time.
+        Earlier receipts stay, because another run may still be asking for them; the limit takes them in time. What
+        changed since `others`, when the first run that still goes on began, may be that one's: it is found again.
         """
-        self._half_open.clear()
-        self._datagrams.clear()
+        over = self._serial if others is None else others
+        for known in (self._half_open, self._datagrams):
+            for key in [key for key, entry in known.items() if entry.serial <= over]:
+                del known[key]
         return self._serial
 
     def advance(self, entry: Entry) -> int:
@@ -135,7 +138,7 @@ class Journal:
     def _forget(self, entry: Entry) -> None:
         """What finds a receipt again goes with it: a stranger with many source ports must not fill the memory."""
         self._datagrams.pop((entry.local, entry.peer), None)
-        self._half_open.discard((entry.local.address, entry.local.port, entry.peer.address, entry.peer.port))
+        self._half_open.pop((entry.local, entry.peer), None)
 
     def open(self, transport: str, local: Endpoint, peer: Endpoint) -> Entry:
         """Begin a receipt."""
@@ -151,10 +154,8 @@ class Journal:
 
     def half_open(self, local: Endpoint, peer: Endpoint) -> None:
         """A SYN arrived and its handshake did not finish; noted once per pair of addresses."""
-        key = (local.address, local.port, peer.address, peer.port)
-        if key not in self._half_open:
-            self._half_open.add(key)
-            entry = self.open("tcp", local, peer)
+        if (local, peer) not in self._half_open:
+            entry = self._half_open[(local, peer)] = self.open("tcp", local, peer)
             entry.state = "half-open"
             entry.touch()
 

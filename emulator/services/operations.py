@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from ipaddress import AddressValueError, IPv4Address, IPv4Network
-from typing import Any, Protocol
+from typing import Any
 
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import LoopingCall
@@ -18,6 +18,7 @@ from emulator.net.linux.halfopen import half_open
 from emulator.net.route import is_ours
 from emulator.services.journal import Journal
 from emulator.services.listeners import Listeners
+from emulator.services.runs import DialsBack, Runs
 from emulator.services.surroundings import Surroundings
 from emulator.wire.control import (
     Announce,
@@ -25,8 +26,6 @@ from emulator.wire.control import (
     Dial,
     Dialled,
     Dialling,
-    Expected,
-    Inward,
     Receipts,
     RunStart,
     RunStarted,
@@ -41,25 +40,11 @@ SELFCHECK_TIMEOUT = 2.0  # seconds
 MOST_DIALS = 4_000  # flows that one request may open
 
 
-class DialsBack(Protocol):
-    """Opens flows from the emulator to a vantage, as a contact would. Handed in: it is the probe's craft."""
-
-    def start(self, address: str, timeout: float, flows: Sequence[Inward]) -> None:
-        """Open them all, now; what was under way before is given up."""
-
-    def stop(self) -> None:
-        """Give up what is under way."""
-
-    @property
-    def dialled(self) -> Dialled:
-        """What became of them so far."""
-
-
 class Operations:
     """The running emulator as the control channel sees it.
 
-    `back` opens flows to a vantage; None where nobody dials. It dials observed addresses only, and those in the
-    networks `known`, which the operator named.
+    Several runs may go on at once. `make_back` makes what opens flows to the vantage of one; None where nobody dials.
+    Observed addresses are dialled only, and those in the networks `known`, which the operator named.
     """
 
     def __init__(
@@ -69,10 +54,9 @@ class Operations:
         journal: Journal,
         listeners: Listeners,
         surroundings: Surroundings,
-        back: DialsBack | None = None,
+        make_back: Callable[[], DialsBack] | None = None,
         known: Sequence[IPv4Network] = (),
     ) -> None:
-        self._back = back
         self._known = tuple(known)
         self._reactor = reactor
         self._catalog = catalog
@@ -80,32 +64,34 @@ class Operations:
         self._listeners = listeners
         self._surroundings = surroundings
         self._started = surroundings.now()
-        self._run = ""
-        self._expected: dict[str, Expected] = {}
+        self._runs = Runs(surroundings.now, make_back)
         self._watch = LoopingCall(self._look)
         self._watch.clock = reactor
         self._news = 0.0
 
     def start_run(self, start: RunStart, observed: str) -> RunStarted:
-        """Forget the former run, open what this one needs."""
-        serial = self._journal.begin()
-        self._run = f"{start.vantage}-{self._surroundings.entropy(4).hex()}"
-        self._expected = {}  # what a former run announced tells nothing of where this one comes from
+        """Forget the former run of this vantage, open what this one needs."""
+        source = (start.vantage, observed)
+        self._runs.forget(source)
+        serial = self._journal.begin(self._runs.oldest())
+        name = f"{start.vantage}-{self._surroundings.entropy(4).hex()}"
+        self._runs.add(name, source, serial)
         self._listeners.open_samples(bytes.fromhex(start.seed), start.samples)
         if start.leaks:
             self._listeners.open_leaks()
         self._keep_watching()
-        return RunStarted(
-            self._run, self._surroundings.now(), observed, serial, HALF_OPEN.exists(), self._listeners.table
-        )
+        return RunStarted(name, self._surroundings.now(), observed, serial, HALF_OPEN.exists(), self._listeners.table)
 
     def announce(self, announced: Announce) -> None:
-        """Remember what is about to come (the latest announcement)."""
-        self._expected = {item.flow: item for item in announced.flows}
+        """Remember what is about to come of a run (the latest announcement)."""
+        run = self._runs.find(announced.run)
+        if run is not None:
+            run.expected = {item.flow: item for item in announced.flows}
         self._keep_watching()
 
-    def receipts(self, after: int) -> Receipts:
-        """News since a serial; asking for them is the heartbeat."""
+    def receipts(self, after: int, run: str = "") -> Receipts:
+        """News since a serial; asking for them is the heartbeat of a run."""
+        self._runs.find(run)
         self._keep_watching()
         receipts, serial = self._journal.since(after)
         return Receipts(receipts, serial, self._surroundings.now())
@@ -116,13 +102,14 @@ class Operations:
 
     def dial(self, wanted: Dial, observed: str) -> Dialling:
         """Open flows to the vantage at its observed address. `observed`: where its control connection comes from."""
-        if self._back is None:
+        run = self._runs.find(wanted.run)
+        if run is None:
+            return Dialling("", f"run {wanted.run[:40]} is over: another one began there, or it was silent for long")
+        if run.back is None:
             return Dialling("", "this emulator opens no flows of its own")
-        if wanted.run != self._run:
-            return Dialling("", f"run {wanted.run[:40]} is over: another one began")
         if len(wanted.flows) > MOST_DIALS:
             return Dialling("", f"{len(wanted.flows)} flows at once, at most {MOST_DIALS}: ask for fewer samples")
-        seen = self._journal.peers({(item.protocol, item.tag) for item in self._expected.values() if item.tag})
+        seen = self._journal.peers({(item.protocol, item.tag) for item in run.expected.values() if item.tag})
         address = wanted.address if wanted.address in seen else max(seen, key=lambda one: seen[one], default="")
         known = wanted.address == observed or (wanted.anyway and self._operator_knows(wanted.address))
         if not address and known:
@@ -131,12 +118,13 @@ class Operations:
             return Dialling("", "no flow of this run has arrived yet: where from is not known", later=True)
         if is_ours(address):
             return Dialling("", "the vantage is on the emulator's machine")
-        self._back.start(address, wanted.timeout, wanted.flows)
+        run.back.start(address, wanted.timeout, wanted.flows)
         return Dialling(address)
 
-    def dialled(self) -> Dialled:
-        """What became of the flows that the emulator opened."""
-        return self._back.dialled if self._back is not None else Dialled(done=True)
+    def dialled(self, name: str = "") -> Dialled:
+        """What became of the flows that the emulator opened for a run."""
+        run = self._runs.find(name)
+        return run.back.dialled if run is not None and run.back is not None else Dialled(done=True)
 
     def _operator_knows(self, address: str) -> bool:
         try:
@@ -150,16 +138,15 @@ class Operations:
             f"messenger-lab {__version__}",
             self._started,
             self._surroundings.now(),
-            self._run,
+            ", ".join(self._runs.names),
             self._listeners.table,
             len(self._journal),
-            {"python": sys.version.split()[0], "expected": len(self._expected)},
+            {"python": sys.version.split()[0]},
         )
 
     def stop(self) -> None:
         """Stop watching and dialling."""
-        if self._back is not None:
-            self._back.stop()
+        self._runs.end_all()
         if self._watch.running:
             self._watch.stop()
 

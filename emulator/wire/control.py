@@ -13,9 +13,9 @@ from emulator.wire.receipt import Receipt
 
 RUNS = "/v1/runs"  # POST RunStart -> RunStarted
 ANNOUNCE = "/v1/flows"  # POST Announce -> {}
-RECEIPTS = "/v1/receipts"  # GET ?after=N -> Receipts
+RECEIPTS = "/v1/receipts"  # GET ?after=N&run=NAME -> Receipts
 SELFCHECK = "/v1/selfcheck"  # POST {} -> SelfCheck
-DIALS = "/v1/dials"  # POST Dial -> Dialling; GET -> Dialled
+DIALS = "/v1/dials"  # POST Dial -> Dialling; GET ?run=NAME -> Dialled
 STATUS = "/v1/status"  # GET -> Status
 
 BODY_LIMIT = 8 << 20  # bytes

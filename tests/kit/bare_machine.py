@@ -18,9 +18,17 @@ def python() -> str:
     return os.path.realpath(sys.executable)
 
 
-def bare(place: Path, *arguments: str, interpreter: str = "", options: tuple[str, ...] = ("-I", "-S")) -> list[str]:
+def bare(place: Path, *arguments: str) -> list[str]:
     """Python with arguments as it is started on such a machine, in `place`, where it has its files too."""
+    return [*_machine(place), python(), "-I", "-S", *arguments]
+
+
+def bare_shell(place: Path, script: str) -> list[str]:
+    """A shell script as it is started there."""
+    return [*_machine(place), "sh", "-euc", script]
+
+
+def _machine(place: Path) -> list[str]:
     covered = " ".join(dict.fromkeys((str(Path(sys.prefix)), str(CHECKOUT))))
     argv = ["env", f"COVERED={covered}", f"PLACE={place}", "unshare", "--mount", "sh", "-euc", COVER, "bare"]
-    argv += ["PATH=/usr/bin:/bin", f"HOME={place}", f"TMPDIR={place}/tmp", "COLUMNS=200"]
-    return [*argv, interpreter or python(), *options, *arguments]
+    return [*argv, "PATH=/usr/bin:/bin:/usr/sbin:/sbin", f"HOME={place}", f"TMPDIR={place}/tmp", "COLUMNS=200"]

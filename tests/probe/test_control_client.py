@@ -35,7 +35,7 @@ class Operations:
     def announce(self, announced: control.Announce) -> None:
         self.announced = announced
 
-    def receipts(self, after: int) -> control.Receipts:
+    def receipts(self, after: int, run: str) -> control.Receipts:
         return control.Receipts((), after + 3, 5.0)
 
     def selfcheck(self) -> control.SelfCheck:
@@ -184,7 +184,7 @@ async def test_a_far_end_that_goes_away_is_lost(far: Far) -> None:
     client = far.client()
     await client.open()
     await client.start_run(START)
-    far.operations.receipts = lambda after: _hang_up(far)  # type: ignore[method-assign]
+    far.operations.receipts = lambda after, run: _hang_up(far)  # type: ignore[method-assign]
     with pytest.raises(ControlLost):
         await client.receipts()
     with pytest.raises(ControlLost, match="not connected"):

@@ -52,11 +52,11 @@ def test_the_command_run_imports_nothing_of_the_lab() -> None:
 
 @pytest.fixture(scope="module")
 def join(private_network: PrivateNetwork, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The join file of an emulator on the loopback of a network of the tests' own."""
+    """The join file of an emulator on addresses that no other test has."""
     if not private_network.root:
         pytest.skip("two addresses and low ports as `serve` uses them need root")
     place = tmp_path_factory.mktemp("portable")
-    argv = lab("serve", "--address", "127.0.0.1", "--second", "127.0.0.2", "--samples", "1", "--seed", "0011")
+    argv = lab("serve", "--address", "127.0.5.1", "--second", "127.0.5.2", "--samples", "1", "--seed", "0011")
     argv += ["--certs", str(place / "certs"), "--join-out", str(place / "join.toml")]
     process = private_network.start(*argv, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
@@ -94,7 +94,7 @@ def test_what_has_no_answer_there_is_said_with_less_certainty(
     text = join.read_text()
     changed = tmp_path / "join.toml"
     host = "echo.edge.messenger.live.com"
-    changed.write_text(text.replace(f'"{host}" = "127.0.0.1"', f'"{host}" = "127.0.0.9"'))
+    changed.write_text(text.replace(f'"{host}" = "127.0.5.1"', f'"{host}" = "127.0.5.9"'))
     assert changed.read_text() != text
     out = tmp_path / "r.json"
     done = portable(

@@ -38,7 +38,7 @@ class FakeOperations:
     def announce(self, announced: control.Announce) -> None:
         self.asked.append(announced)
 
-    def receipts(self, after: int) -> control.Receipts:
+    def receipts(self, after: int, run: str = "") -> control.Receipts:
         self.asked.append(after)
         return control.Receipts((), after + 1, 5.0)
 

@@ -12,6 +12,7 @@ from twisted.internet.task import Clock
 from emulator.catalog import load
 from emulator.services.journal import Journal
 from emulator.services.operations import MOST_DIALS, Operations
+from emulator.services.runs import ALIVE, MOST_RUNS
 from emulator.services.surroundings import Surroundings
 from emulator.wire.control import Announce, Dial, Dialled, Expected, Inward, RunStart
 from emulator.wire.receipt import Endpoint
@@ -48,8 +49,8 @@ class Listeners:
 
 
 class Room:
-    def __init__(self, back: Back | None, known: tuple[str, ...] = ()) -> None:
-        clock = Clock()
+    def __init__(self, back: Back | None, known: tuple[str, ...] = (), make_back: Any = None) -> None:
+        clock = self.clock = Clock()
         self.journal = Journal(clock.seconds)
         surroundings = Surroundings(
             addresses=dict.fromkeys((*CATALOG.host_names, "peer", "second"), THERE),
@@ -66,7 +67,7 @@ class Room:
             self.journal,
             Listeners(),
             surroundings,
-            back,
+            make_back or (None if back is None else lambda: back),
             networks,  # type: ignore[arg-type]
         )
         self.run = self.operations.start_run(RunStart("inside", CATALOG.digest, 0, "00"), HERE).run
@@ -154,3 +155,59 @@ def test_an_emulator_that_does_not_dial_says_so() -> None:
 def test_the_end_gives_up_what_is_under_way(back: Back) -> None:
     Room(back).operations.stop()
     assert back.stopped == 1
+
+
+class TestTwoRunsAtOnce:
+    """Two vantages: neither takes what the other has."""
+
+    @pytest.fixture
+    def backs(self) -> list[Back]:
+        return []
+
+    @pytest.fixture
+    def room(self, backs: list[Back]) -> Room:
+        def make() -> Back:
+            backs.append(Back())
+            return backs[-1]
+
+        return Room(None, make_back=make)
+
+    def second(self, room: Room) -> str:
+        name = room.operations.start_run(RunStart("branch", CATALOG.digest, 0, "00"), STRANGER).run
+        room.operations.announce(Announce(name, (Expected("msnp", "msnp", "cd" * 16, "tcp", 1863),)))
+        return name
+
+    def test_each_is_dialled_where_its_own_flows_came_from(self, room: Room, backs: list[Back]) -> None:
+        other = self.second(room)
+        room.arrives(STRANGER, tag="cd" * 16)
+        assert room.dial(HERE).later, "what arrived was the other's"
+        room.arrives(HERE)
+        assert room.dial(HERE).address == HERE
+        assert room.dial(STRANGER, run=other).address == STRANGER
+        assert [back.started for back in backs] == [[(HERE, 1)], [(STRANGER, 1)]]
+        assert not any(back.stopped for back in backs)
+
+    def test_datagrams_of_one_that_goes_on_keep_their_receipt(self, room: Room) -> None:
+        entry = room.journal.datagram(Endpoint(THERE, 7001), Endpoint(HERE, 4000))
+        self.second(room)
+        assert room.journal.datagram(Endpoint(THERE, 7001), Endpoint(HERE, 4000)) is entry
+
+    def test_one_that_is_silent_for_long_is_over(self, room: Room, backs: list[Back]) -> None:
+        room.clock.advance(ALIVE + 1)
+        other = self.second(room)
+        assert "is over" in room.dial(HERE).why
+        assert backs[0].stopped
+        assert room.operations.status().run == other
+
+    def test_a_heartbeat_keeps_it(self, room: Room) -> None:
+        room.clock.advance(ALIVE - 1)
+        room.operations.receipts(0, room.run)
+        room.clock.advance(ALIVE - 1)
+        other = self.second(room)
+        assert room.operations.status().run == f"{room.run}, {other}"
+
+    def test_there_is_a_limit(self, room: Room) -> None:
+        for number in range(MOST_RUNS + 3):
+            room.operations.start_run(RunStart(f"place-{number}", CATALOG.digest, 0, "00"), HERE)
+        assert len(room.operations.status().run.split(", ")) == MOST_RUNS
+        assert "is over" in room.dial(HERE).why
