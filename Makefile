@@ -2,10 +2,11 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+EXTRAS = [test]
 STAMP := $(VENV)/.installed
 TOOLS = lab
 
-.PHONY: image demo test test-slow lint bench docs clean setup system
+.PHONY: image demo test test-slow lint bench docs clean setup system wheelhouse
 
 demo: setup  ## the main job: all scenarios through a real firewall, with a report
 	$(BIN)/messenger-lab demo
@@ -24,6 +25,9 @@ lint: setup  ## style, types, layers
 
 bench: setup  ## speed, printed beside a peer
 	$(BIN)/python -m benchmarks
+
+wheelhouse: setup  ## dist/wheelhouse: all that a machine without internet installs from; EXTRAS= leaves the tests out
+	@sh docker/wheelhouse.sh $(BIN)/python dist/wheelhouse '$(EXTRAS)'
 
 image:  ## the container image, by Docker or buildah; says why where it cannot be built
 	@sh docker/build.sh
