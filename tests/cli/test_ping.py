@@ -34,7 +34,10 @@ def test_nobody_answers(runs: Runs, served: Serve, tmp_path: Path) -> None:
 
 def test_another_emulator_answers(runs: Runs, served: Serve, tmp_path: Path) -> None:
     other = tmp_path / "join.toml"
-    other.write_text(re.sub(r'token = "..', 'token = "00', served.join.read_text()))
+    wrong = re.sub(
+        r'token = "(.)', lambda found: f'token = "{"1" if found[1] == "0" else "0"}', served.join.read_text()
+    )
+    other.write_text(wrong)
     done = runs("ping", "--join", str(other))
     assert done.returncode == 2
     assert "wrong or missing token" in done.stderr
