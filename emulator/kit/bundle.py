@@ -25,7 +25,8 @@ from emulator.scenario.model import Scenario
 MAIN = b"""import sys
 
 if sys.version_info < (3, 11):
-    sys.exit("messenger-lab: Python 3.11 or newer is needed, this is " + sys.version.split()[0])
+    sys.stderr.write("messenger-lab: Python 3.11 or newer is needed, this is " + sys.version.split()[0] + "\\n")
+    sys.exit(3)
 from launcher import main
 
 sys.exit(main())

@@ -44,8 +44,9 @@ try:
     from emulator.cli.bundled import main
     main(bundle)
 except ImportError as problem:
-    sys.exit("messenger-lab: %s: if programs may not be loaded from %s, name another place: --keep DIRECTORY"
-             % (problem, place))
+    print("messenger-lab: %s: if programs may not be loaded from %s, name another place: --keep DIRECTORY"
+          % (problem, place), file=sys.stderr)
+    sys.exit(3)
 except KeyboardInterrupt:
     sys.exit(130)
 finally:

@@ -135,8 +135,8 @@ def _download(where: Target, wheelhouse: Path | None, wanted: Sequence[str], dir
     if done.returncode != 0:
         said = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or [done.stderr.strip()]
         raise CannotRun(
-            f"no wheels for {where.platform}, Python {where.python}: {' '.join(said)[-600:]}: name a newer platform "
-            "tag, or a directory of wheels with --wheelhouse"
+            f"no wheels for {where.platform}, Python {where.python}: {' '.join(said)[-600:]}: let pip reach an "
+            "index, name a newer platform tag, or a directory of wheels with --wheelhouse"
         )
     return sorted(set(directory.iterdir()) - before)
 
