@@ -15,6 +15,7 @@ from zope.interface import implementer
 
 from emulator.client.direct_ways import Accept
 from emulator.client.network import Data, Ended, StreamEnded, Unexpected
+from emulator.net import outgoing
 from emulator.wire import p2p
 from emulator.wire.receipt import Endpoint
 
@@ -194,7 +195,7 @@ async def dial(
             made.callback(link)
 
     links = _Dialled(lambda: PeerLink(watch(), open_now, dialled=True), made, f"{address}:{port}")
-    connector = reactor.connectTCP(address, port, links, seconds, (source, 0) if source else None)
+    connector = outgoing.connect(reactor, address, port, links, seconds, (source, 0) if source else None)
     try:
         return await made
     except CancelledError:

@@ -9,13 +9,14 @@ import errno
 import socket
 from typing import Any, cast
 
-from twisted.internet import error, interfaces, protocol, tcp
+from twisted.internet import error, interfaces, protocol
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from emulator.judge.observation import IcmpError
 from emulator.net.link import Link
 from emulator.net.linux import errqueue
+from emulator.net.outgoing import OutgoingClient, OutgoingConnector
 from emulator.net.route import source_for
 
 OWN_FAULTS = {errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL, errno.EACCES, errno.EPERM, errno.ENOBUFS, errno.ENOMEM}
@@ -34,13 +35,11 @@ class DialFailed(Exception):
         self.icmp = icmp
 
 
-class _EvidenceClient(tcp.Client):
-    """Twisted's TCP client, with the error queue on while it connects and off once connected."""
+class _EvidenceClient(OutgoingClient):
+    """A TCP client with the error queue on while it connects and off once connected."""
 
     def createInternetSocket(self) -> socket.socket:
-        sock = cast(socket.socket, super().createInternetSocket())
-        if cast(_EvidenceConnector, self.connector).bindAddress is not None:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # two connections may share a local port
+        sock = super().createInternetSocket()
         errqueue.enable(sock)
         return sock
 
@@ -57,7 +56,7 @@ class _EvidenceClient(tcp.Client):
         super()._connectDone()
 
 
-class _EvidenceConnector(tcp.Connector):
+class _EvidenceConnector(OutgoingConnector):
     """Connector that makes such clients and remembers the ICMP error of the attempt."""
 
     icmp: IcmpError | None = None

@@ -15,6 +15,7 @@ from twisted.names import dns
 from twisted.protocols.basic import Int16StringReceiver
 from twisted.python.failure import Failure
 
+from emulator.net import outgoing
 from emulator.wire.receipt import Endpoint
 
 WAITS = (0.5, 1.0, 2.0)  # seconds for an answer to each try
@@ -121,7 +122,7 @@ class _StreamQuestion(ClientFactory):
         self._timer: Any = None
 
     def start(self) -> Deferred[bytes]:
-        self._connector = self._reactor.connectTCP(self._server.address, self._server.port, self, timeout=STREAM_WAIT)
+        self._connector = outgoing.connect(self._reactor, self._server.address, self._server.port, self, STREAM_WAIT)
         self._timer = self._reactor.callLater(STREAM_WAIT, self.finish, b"")
         return self._done
 
