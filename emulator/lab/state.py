@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import msgspec
@@ -125,6 +125,8 @@ def down(*, name: str = NAME, runtime: Path | None = None) -> bool:
     ours = (beside, join_file(name, runtime), hosts_file(name, runtime), *map(beside.with_suffix, (".log", ".lock")))
     for path in ours:
         path.unlink(missing_ok=True)
+    with suppress(LabError), alone(name, runtime=runtime):
+        pass  # a run that was killed left its lock; one that still ends takes it away itself
     return True
 
 
@@ -137,9 +139,9 @@ def load_lab(*, name: str = NAME, runtime: Path | None = None) -> Boxes:
 
 
 @contextmanager
-def alone(name: str) -> Iterator[None]:
+def alone(name: str, *, runtime: Path | None = None) -> Iterator[None]:
     """Be the only run in the lab called `name`: a second one would change rules under the first. Raises LabError."""
-    place = runtime_directory(os.environ) / f"{name}.run"
+    place = state_file(name, runtime).with_suffix(".run")
     lock = _locked(place)
     if lock is None:
         raise LabError(

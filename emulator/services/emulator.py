@@ -53,6 +53,7 @@ from emulator.wire.shared_secret import USERNAME_SIZE, derive_password
 from emulator.world.cast import Cast
 from emulator.world.world import World
 
+RUN_OVER = 1800.0  # seconds after which no probe uses an account any more: no pass takes that long
 LIFETIME = 24 * 3600.0  # seconds that a join file is good for
 
 
@@ -169,7 +170,7 @@ class Emulator:
         shared.held = self.listeners.hold
         dials = None if make_back is None else partial(make_back, self.join, settings.addresses["peer"])
         self._operations = Operations(
-            reactor, catalog, self._journal, self.listeners, self._surroundings, dials, settings.vantages
+            reactor, catalog, self._journal, self.listeners, self._surroundings, dials, settings.vantages, self._forget
         )
         self._certificate = ControlCertificate(entropy)
         self._ports: list[interfaces.IListeningPort] = []
@@ -250,6 +251,11 @@ class Emulator:
         """What the shared-secret exchange would give, for those who live here."""
         username = self._entropy(USERNAME_SIZE)
         return Credentials(self._surroundings.relay, username, derive_password(self._relay_key, username))
+
+    def _forget(self) -> None:
+        """Accounts of runs that are over; those of one that goes on beside the new one are younger."""
+        self._house.world.forget(age=RUN_OVER)
+        self._house.settle()
 
     def _names(self) -> Listener:
         address, port = self._settings.dns_address, self._settings.dns_port

@@ -44,7 +44,8 @@ class Operations:
     """The running emulator as the control channel sees it.
 
     Several runs may go on at once. `make_back` makes what opens flows to the vantage of one; None where nobody dials.
-    Observed addresses are dialled only, and those in the networks `known`, which the operator named.
+    Observed addresses are dialled only, and those in the networks `known`, which the operator named. `forget` is
+    called when a run begins: what runs that are long over left may go.
     """
 
     def __init__(
@@ -56,7 +57,9 @@ class Operations:
         surroundings: Surroundings,
         make_back: Callable[[], DialsBack] | None = None,
         known: Sequence[IPv4Network] = (),
+        forget: Callable[[], object] = lambda: None,
     ) -> None:
+        self._forget = forget
         self._known = tuple(known)
         self._reactor = reactor
         self._catalog = catalog
@@ -76,6 +79,7 @@ class Operations:
         serial = self._journal.begin(self._runs.oldest())
         name = f"{start.vantage}-{self._surroundings.entropy(4).hex()}"
         self._runs.add(name, source, serial)
+        self._forget()
         self._listeners.open_samples(bytes.fromhex(start.seed), start.samples)
         if start.leaks:
             self._listeners.open_leaks()

@@ -107,13 +107,17 @@ class World:
         """What signed-in people must be told since the last call."""
         return self.telling.take()
 
-    def forget(self, prefix: str = "") -> int:
+    def forget(self, prefix: str = "", *, age: float | None = None) -> int:
         """A run is over: drop the volatile accounts whose tag (hexadecimal) begins with `prefix`; says how many.
 
-        Their places, tickets, list entries elsewhere and messages go with them.
+        With `age`, only those that were made more than so many seconds ago and are not signed in. Their places,
+        tickets, list entries elsewhere and messages go with them.
         """
-        wanted = prefix.lower()
-        gone = [key for key in self._ledger.state.volatile if passport.tags_of(key).startswith(wanted)]
+        state, wanted = self._ledger.state, prefix.lower()
+        gone = [key for key in state.volatile if passport.tags_of(key).startswith(wanted)]
+        if age is not None:
+            latest = self._ledger.stamp() - age * 1000
+            gone = [key for key in gone if state.accounts[key].created < latest and not self.presence.signed_in(key)]
         return self._forget(gone)
 
     def snapshot(self) -> Snapshot:

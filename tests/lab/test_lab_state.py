@@ -47,7 +47,9 @@ def test_up_status_apply_down(place: Path) -> None:
     assert os.readlink(f"/proc/{up.server}/ns/net") == os.readlink(f"/proc/{up.holders['outside']}/ns/net")
     with pytest.raises(LabError, match="is up already: use it, or end it with `messenger-lab lab down`"):
         state.up(SERVE, runtime=place)
-    with state.load_lab(runtime=place) as boxes:
+    with state.load_lab(runtime=place) as boxes, state.alone("lab", runtime=place):
+        with pytest.raises(LabError, match="another run is using the lab"), state.alone("lab", runtime=place):
+            pass
         state.apply(SCENARIOS / "open.nft", runtime=place)
         server = listen(boxes, boxes.addresses["peer"], [1863], [])
         assert dial(boxes, [("tcp", boxes.addresses["peer"], 1863)]) == {"tcp/1863": "answer"}
@@ -55,11 +57,13 @@ def test_up_status_apply_down(place: Path) -> None:
         assert dial(boxes, [("tcp", boxes.addresses["peer"], 1863)], limit=0.3) == {"tcp/1863": "silence"}
         end(server, grace=0)
     assert state.status(runtime=place) == up
+    (place / "lab.run").touch()  # as a run that was killed leaves it
     assert state.down(runtime=place)
     assert not state.down(runtime=place)
     assert all(gone(pid) for pid in (up.keeper, up.server, *up.holders.values()))
     assert state.status(runtime=place) is None
     assert not Path(up.directory).exists()
+    assert list(place.iterdir()) == [ready]  # which is the test's own
 
 
 def test_a_killed_keeper_takes_the_lab_along(place: Path) -> None:

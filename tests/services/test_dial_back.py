@@ -51,6 +51,7 @@ class Listeners:
 class Room:
     def __init__(self, back: Back | None, known: tuple[str, ...] = (), make_back: Any = None) -> None:
         clock = self.clock = Clock()
+        self.forgotten: list[float] = []
         self.journal = Journal(clock.seconds)
         surroundings = Surroundings(
             addresses=dict.fromkeys((*CATALOG.host_names, "peer", "second"), THERE),
@@ -69,6 +70,7 @@ class Room:
             surroundings,
             make_back or (None if back is None else lambda: back),
             networks,  # type: ignore[arg-type]
+            forget=lambda: self.forgotten.append(clock.seconds()),
         )
         self.run = self.operations.start_run(RunStart("inside", CATALOG.digest, 0, "00"), HERE).run
         self.operations.announce(Announce(self.run, (Expected("msnp", "msnp", TAG, "tcp", 1863),)))
@@ -211,3 +213,10 @@ class TestTwoRunsAtOnce:
             room.operations.start_run(RunStart(f"place-{number}", CATALOG.digest, 0, "00"), HERE)
         assert len(room.operations.status().run.split(", ")) == MOST_RUNS
         assert "is over" in room.dial(HERE).why
+
+
+def test_when_a_run_begins_what_former_runs_left_may_go() -> None:
+    room = Room(None)
+    assert len(room.forgotten) == 1
+    room.operations.start_run(RunStart("inside", CATALOG.digest, 0, "00"), HERE)
+    assert len(room.forgotten) == 2

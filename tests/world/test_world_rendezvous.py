@@ -172,6 +172,21 @@ def test_probes_are_let_in_only_when_open_and_leave_nothing() -> None:
     assert before
 
 
+def test_probes_that_passed_by_are_forgotten_when_they_are_old_and_gone() -> None:
+    clock = Clock()
+    world = made(clock, open_accounts=True)
+    (alice,) = people(world, "alice")
+    stays, passed, young = (tags.account(bytes([number]) * 16) for number in (1, 2, 3))
+    online(world, stays)
+    world.books.add_contact(passed, alice)
+    clock.at += 1800
+    world.account(young)
+    clock.at += 1
+    assert world.forget(age=1800) == 1
+    assert [world.find(name) is not None for name in (stays, passed, young, alice)] == [True, False, True, True]
+    assert world.lists.bits(alice, passed) == 0
+
+
 def test_too_many_probes_make_room(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "VOLATILE_ACCOUNTS", 10)
     monkeypatch.setattr("emulator.world.accounts._ROOM", {False: 100, True: 10})
