@@ -19,6 +19,8 @@ from typing import Any
 import pytest
 import pytest_twisted
 from private_network import NoNetwork, PrivateNetwork
+from trials import Trials
+from trials import trials as started
 from twisted.internet.task import deferLater
 from twisted.python import log
 
@@ -100,3 +102,10 @@ def private_network() -> Iterator[PrivateNetwork]:
         yield network
     finally:
         network.close()
+
+
+@pytest.fixture(scope="session")
+def trials(runtime: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trials]:
+    """The lab in which scenarios are run; whoever asks for it has root."""
+    with started(runtime, tmp_path_factory.mktemp("trials")) as one:
+        yield one

@@ -183,7 +183,7 @@ class LegacyFiles:
                 if one is not self._lines.get(cookie):
                     one.done.addErrback(_ignored)
                     one.stop(StreamEnded("another one was first, or nobody came"))
-        _, seconds = await self._over(line)
+        _, seconds = await self._over(line, cookie)
         return LegacyFile(name, len(data), hashlib.sha1(data).hexdigest(), place.port, True, seconds)
 
     async def _bring(self, cookie: str, name: str, data: bytes, told: mime.Fields) -> LegacyFile:
@@ -192,7 +192,7 @@ class LegacyFiles:
         stream, port = await self._reach(account, cookie, told)
         talk = msnftp.sending(data, account, auth, connects=True)
         line = self._lines[cookie] = Line(stream, talk, self._network.call_later, self._limits.silence)
-        _, seconds = await self._over(line)
+        _, seconds = await self._over(line, cookie)
         return LegacyFile(name, len(data), hashlib.sha1(data).hexdigest(), port, False, seconds)
 
     async def _can_listen(self) -> bool:
@@ -245,14 +245,21 @@ class LegacyFiles:
     ) -> LegacyFile:
         talk = msnftp.receiving(self._board.me.partition(";")[0], auth, offer.size)
         line = self._lines[offer.cookie] = Line(stream, talk, self._network.call_later, self._limits.silence)
-        data, seconds = await self._over(line)
+        data, seconds = await self._over(line, offer.cookie)
         return LegacyFile(offer.name, len(data), hashlib.sha1(data).hexdigest(), port, listened, seconds, data)
 
-    async def _over(self, line: Line) -> tuple[bytes, float]:
-        """What came, and the seconds since both ends had introduced themselves."""
+    async def _over(self, line: Line, cookie: str) -> tuple[bytes, float]:
+        """What came, and the seconds since both ends had introduced themselves.
+
+        The peer may not have noticed that the connection is dead: it is told.
+        """
         began: list[float] = []
         line.known.addCallbacks(lambda _: began.append(self._network.now()), _ignored)
-        data = await line.over()
+        try:
+            data = await line.over()
+        except StreamEnded:
+            self._cancelled(cookie, "FAIL")
+            raise
         return data, self._network.now() - began[0]
 
     async def _reach(self, peer: str, cookie: str, told: mime.Fields) -> tuple[PeerStream, int]:

@@ -251,8 +251,8 @@ def test_a_peer_that_vanishes_in_the_middle_is_named() -> None:
     streams[0].close()  # bob's end is gone without a word
     with pytest.raises(StreamEnded, match="vanished after 50000 bytes"):
         pair.town.run(sending)
-    pair.town.turn(LIMITS.silence + 0.1)
-    assert "nothing for 1 s" in str(results[0])
+    pair.town.turn()  # no time passes: the receiver, which has not noticed, is told
+    assert results[0].code == "FAIL"
 
 
 def test_silence_in_the_middle_is_named() -> None:

@@ -4,30 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from trials import FORWARD, OPEN, TRANSLATED
+
 from emulator.judge.journey import JourneyRecord
 from emulator.judge.record import Judged, PassRecord
 
 Through = Callable[[str], PassRecord]
-FORWARD = """
-table inet lab {{
-  chain forward {{
-    type filter hook forward priority 0; policy accept;
-    {}
-  }}
-}}
-"""
-OPEN = FORWARD.format("")
-TRANSLATED = (
-    OPEN
-    + """
-table ip nat {
-  chain out {
-    type nat hook postrouting priority 100;
-    oifname "outside" masquerade random
-  }
-}
-"""
-)
 # Every fifth RTP packet on its way out; checks and RTCP are left alone.
 RTP_THINNED = FORWARD.format('iifname "inside" meta l4proto udp @th,64,16 0x8000 numgen inc mod 5 0 drop')
 # The documented range but the relay's own port, and what the relay sends back.

@@ -4,10 +4,12 @@ is carried on by what is left."""
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
+from trials import FORWARD, OPEN, TRANSLATED, Trials
 
 from emulator.catalog import load
 from emulator.judge.journey import StepRecord
@@ -23,22 +25,6 @@ title = { en = "Direct", pt = "Direto" }
 about = "peers connect"
 firewall = "direct.nft"
 [expect]
-"""
-FORWARD = """
-table inet lab {{
-  chain forward {{
-    type filter hook forward priority 0; policy accept;
-    {}
-  }}
-}}
-"""
-TRANSLATED = """
-table ip nat {
-  chain out {
-    type nat hook postrouting priority 100;
-    oifname "outside" masquerade random
-  }
-}
 """
 # the survey's own ports stay open; what systems hand out to those who listen is below and above them
 INWARD = 'iifname "outside" oifname "inside" tcp dport 32768-60999 ct state new drop\n'
@@ -64,27 +50,8 @@ Through = Callable[[str], PassRecord]
 
 
 @pytest.fixture(scope="module")
-def through(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Through]:
-    place: Path = tmp_path_factory.mktemp("direct")
-    file = place / "direct.toml"
-    file.write_text(SCENARIO)
-    catalog = load()
-    options = Options(seed="0011", samples=0, timeout=1.5)
-    with Lab(catalog) as lab:
-        join, _ = start_serve(lab, catalog, options, place / "certs")
-        runner = LabRunner(lab, join, options)
-
-        known: dict[str, PassRecord] = {}
-
-        def run(rules: str) -> PassRecord:
-            """A pass costs seconds: several tests look at the same one."""
-            if rules not in known:
-                (place / "direct.nft").write_text(rules)
-                scenario = load_scenario(str(file), catalog, cwd=place)
-                known[rules] = runner.run(file, scenario, scenario.passes[0], lambda done, total: None)
-            return known[rules]
-
-        yield run
+def through(trials: Trials) -> Through:
+    return partial(trials.through, samples=0)
 
 
 def step(record: PassRecord, journey: str = "session", name: str = "direct-file") -> StepRecord:
@@ -115,7 +82,7 @@ def said(record: PassRecord, there: str, back: str) -> None:
 
 
 def test_where_everything_passes_each_end_is_reached(through: Through) -> None:
-    record = through(FORWARD.format(""))
+    record = through(OPEN)
     said(record, "TCPv1, the contact listened" + RATE, "TCPv1, this end listened" + RATE)
     flows = judged(record)
     assert [(one.flow.direction, one.verdict.verdict, one.verdict.certainty) for one in flows] == [
@@ -165,7 +132,7 @@ def test_a_path_that_the_survey_found_closed_is_not_tried_again(through: Through
 
 
 def test_behind_a_nat_the_contact_listens_both_times(through: Through) -> None:
-    record = through(FORWARD.format("") + TRANSLATED)
+    record = through(TRANSLATED)
     said(record, "TCPv1, the contact listened" + RATE, "TCPv1, the contact listened" + RATE)
     assert [(one.flow.direction, one.verdict.verdict) for one in judged(record)] == [("outward", "pass")] * 2
 
@@ -177,7 +144,7 @@ PEERS = [("game", "direct"), ("folder", "list")]
 def test_games_and_folders_go_directly_with_the_same_bytes_at_both_ends(
     through: Through, journey: str, name: str
 ) -> None:
-    record = through(FORWARD.format(""))
+    record = through(OPEN)
     found = step(record, journey, name)
     assert (found.state, found.by) == ("done", "")
     assert bridges(found) == [("there", "TCPv1", "the contact"), ("back", "TCPv1", "this end")]
@@ -196,7 +163,7 @@ def test_games_and_folders_go_directly_with_the_same_bytes_at_both_ends(
 
 
 def test_everything_that_carries_data_says_by_which_bridge_and_how_fast(through: Through) -> None:
-    record = through(FORWARD.format(""))
+    record = through(OPEN)
     found = {
         (journey.id, one.id): [carried.bridge for carried in one.carried]
         for journey in record.journeys
@@ -214,7 +181,7 @@ def test_everything_that_carries_data_says_by_which_bridge_and_how_fast(through:
 
 
 def test_what_is_our_own_is_labelled_in_record_and_flows(through: Through) -> None:
-    record = through(FORWARD.format(""))
+    record = through(OPEN)
     emulated = {(journey.id, one.id) for journey in record.journeys for one in journey.steps if one.emulated}
     assert {name for journey, name in emulated if journey == "folder"} == {"certificate", "open", "list"}
     assert not {name for journey, name in emulated if journey in ("session", "game")}
@@ -282,7 +249,7 @@ def test_a_cast_without_these_contacts_is_named_and_breaks_nothing(tmp_path: Pat
     cast.write_text(CAST)
     file = tmp_path / "direct.toml"
     file.write_text(SCENARIO)
-    (tmp_path / "direct.nft").write_text(FORWARD.format(""))
+    (tmp_path / "direct.nft").write_text(OPEN)
     catalog = load()
     options = Options(seed="0011", samples=0, timeout=1.5)
     with Lab(catalog) as lab:

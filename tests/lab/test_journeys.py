@@ -4,33 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from trials import FORWARD, OPEN, TRANSLATED
+
 from emulator.judge.journey import JourneyRecord, StepRecord
 from emulator.judge.record import PassRecord
 
 Through = Callable[[str], PassRecord]
-FORWARD = """
-table inet lab {{
-  chain forward {{
-    type filter hook forward priority 0; policy accept;
-    {}
-  }}
-}}
-"""
 NO_SWITCHBOARD = FORWARD.format('iifname "inside" tcp dport 1863 @ih,0,32 0x58465220 drop')  # "XFR "
 NO_PROOF = FORWARD.format('iifname "inside" tcp dport 1863 ip length 200-500 drop')  # as the answer to the nonce
 NO_RINGING = FORWARD.format('iifname "inside" meta l4proto udp @ih,0,48 0x494e56495445 drop')  # "INVITE" by plain SIP
-OPEN = FORWARD.format("")
-TRANSLATED = (
-    OPEN
-    + """
-table ip nat {
-  chain out {
-    type nat hook postrouting priority 100;
-    oifname "outside" masquerade random
-  }
-}
-"""
-)
 
 
 def journey(record: PassRecord, name: str = "session") -> JourneyRecord:

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from plain_detection import command
+from trials import Trials
 
 from emulator.catalog import load
 from emulator.judge.record import PassRecord
 from emulator.lab.firewall import program
-from emulator.lab.lab import Lab
-from emulator.runner.inlab import LabRunner, start_serve
-from emulator.runner.passes import Options
 from emulator.scenario.load import load as load_scenario
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
@@ -58,13 +55,12 @@ INPUT = 'chain input { type filter hook input priority 0; iifname "outside" ct s
 class NatLab:
     """A lab with its emulator, and what is asked in it."""
 
-    def __init__(self, lab: Any, join: Path, options: Options) -> None:
-        self.lab = lab
-        self._runner = LabRunner(lab, join, options)
+    def __init__(self, trials: Trials) -> None:
+        self.lab = trials.lab
+        self._trials = trials
 
     def run(self, path: Path) -> PassRecord:
-        scenario = load_scenario(str(path), CATALOG, cwd=path.parent)
-        return self._runner.run(path, scenario, scenario.passes[0], lambda done, total: None)
+        return self._trials.run(path, samples=0)
 
     def asked(self, *commands: list[str], limit: float = 30.0) -> list[str]:
         """What programs inside say, all run at once."""
@@ -78,11 +74,8 @@ class NatLab:
 
 
 @pytest.fixture(scope="module")
-def nats(runtime: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatLab]:
-    options = Options(seed="0011", samples=0, timeout=1.5)
-    with Lab(CATALOG, runtime=runtime) as lab:
-        join, _ = start_serve(lab, CATALOG, options, tmp_path_factory.mktemp("nats") / "certs")
-        yield NatLab(lab, join, options)
+def nats(trials: Trials) -> NatLab:
+    return NatLab(trials)
 
 
 def test_the_list_is_complete() -> None:

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
-from emulator.catalog import load
-from emulator.judge.record import Judged
-from emulator.lab.lab import Lab
-from emulator.runner.inlab import LabRunner, start_serve
-from emulator.runner.passes import Options
-from emulator.scenario.load import load as load_scenario
+from emulator.judge.record import Judged, PassRecord
 
 RULES = """
 table inet lab {
@@ -29,13 +24,6 @@ table inet lab {
     iifname "inside" tcp dport 1863 @ih,0,32 0x56455220 drop
   }
 }
-"""
-SCENARIO = """
-id = "everything"
-title = { en = "Everything at once", pt = "Tudo ao mesmo tempo" }
-about = "each port is treated in a way of its own"
-firewall = "everything.nft"
-[expect]
 """
 GOLDEN = {
     "whiteboard-tcp-1503/t120": ("blocked.drop.return", "confirmed"),
@@ -57,18 +45,8 @@ GOLDEN = {
 
 
 @pytest.fixture(scope="module")
-def judged(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Judged]:
-    place: Path = tmp_path_factory.mktemp("everything")
-    (place / "everything.nft").write_text(RULES)
-    (place / "everything.toml").write_text(SCENARIO)
-    catalog = load()
-    options = Options(seed="0011", samples=1)
-    scenario = load_scenario(str(place / "everything.toml"), catalog, cwd=place)
-    with Lab(catalog) as lab:
-        join, _ = start_serve(lab, catalog, options, place / "certs")
-        runner = LabRunner(lab, join, options)
-        record = runner.run(place / "everything.toml", scenario, scenario.passes[0], lambda done, total: None)
-    return {item.flow.id: item for item in record.judged}
+def judged(through: Callable[[str], PassRecord]) -> dict[str, Judged]:
+    return {item.flow.id: item for item in through(RULES).judged}
 
 
 @pytest.mark.parametrize("flow", GOLDEN)

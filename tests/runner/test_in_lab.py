@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
+from trials import HURRIED, PATIENT, Trials
 
 from emulator.catalog import load
 from emulator.judge.record import PassRecord
@@ -21,40 +20,27 @@ SEED = "2d74475266212b87"
 
 
 class LabRuns:
-    """A lab with its emulator, in which scenarios can be run."""
+    """The lab, with runs of the seed that these tests look at."""
 
-    def __init__(self, lab: Any, join: Path) -> None:
-        from emulator.runner.inlab import LabRunner
-        from emulator.runner.passes import Options
+    def __init__(self, trials: Trials) -> None:
+        self.lab = trials.lab
+        self._trials = trials
 
-        self.lab = lab
-        self._runner = LabRunner(lab, join, Options(seed=SEED, samples=2, timeout=1.0))
-
-    def run(self, path: Path) -> PassRecord:
-        from emulator.scenario.load import load as load_scenario
-
-        scenario = load_scenario(str(path), CATALOG, cwd=path.parent)
-        return self._runner.run(path, scenario, scenario.passes[0], lambda done, total: None)
+    def run(self, path: Path, timeout: float = PATIENT) -> PassRecord:
+        return self._trials.run(path, seed=SEED, samples=2, timeout=timeout)
 
 
 @pytest.fixture(scope="module")
-def running(runtime: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabRuns]:
-    from emulator.lab.lab import Lab
-    from emulator.runner.inlab import start_serve
-    from emulator.runner.passes import Options
-
-    options = Options(seed=SEED, samples=2, timeout=1.0)
-    with Lab(CATALOG, runtime=runtime) as lab:
-        join, _ = start_serve(lab, CATALOG, options, tmp_path_factory.mktemp("certs") / "certs")
-        yield LabRuns(lab, join)
+def running(trials: Trials) -> LabRuns:
+    return LabRuns(trials)
 
 
 @pytest.fixture(scope="module")
-def capture(running: LabRuns, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, PassRecord]:
-    """`open`, captured on the firewall's outer interface."""
+def opened(running: LabRuns, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path | None, PassRecord]:
+    """`open`, captured on the firewall's outer interface where there is a tool for that."""
     dumpcap = shutil.which("dumpcap", path="/usr/sbin:/usr/bin:/bin")
     if dumpcap is None or shutil.which("tshark", path="/usr/sbin:/usr/bin:/bin") is None:
-        pytest.skip("needs tshark and dumpcap")
+        return None, running.run(SCENARIOS / "open.toml")
     path = tmp_path_factory.mktemp("capture") / "open.pcapng"
     process = running.lab.spawn(
         "firewall", [dumpcap, "-q", "-i", "outside", "-w", str(path)], stderr=subprocess.PIPE, env=dict(os.environ)
@@ -69,6 +55,14 @@ def capture(running: LabRuns, tmp_path_factory: pytest.TempPathFactory) -> tuple
     process.terminate()
     process.wait(10)
     process.stderr.close()
+    return path, record
+
+
+@pytest.fixture(scope="module")
+def capture(opened: tuple[Path | None, PassRecord]) -> tuple[Path, PassRecord]:
+    path, record = opened
+    if path is None:
+        pytest.skip("needs tshark and dumpcap")
     return path, record
 
 
@@ -141,13 +135,15 @@ SNI = ("tls.handshake.extensions_server_name",)
 class TestOneRule:
     """One line of an nft file is changed by hand: exactly the rows on that port change."""
 
-    def test_7001_instead_of_1863(self, running: LabRuns, tmp_path: Path) -> None:
+    def test_7001_instead_of_1863(
+        self, running: LabRuns, opened: tuple[Path | None, PassRecord], tmp_path: Path
+    ) -> None:
         for name in ("open.toml", "no-1863.nft"):
             shutil.copy(SCENARIOS / name, tmp_path)
         rules = (tmp_path / "no-1863.nft").read_text().replace("1863", "7001")
         (tmp_path / "open.nft").write_text(rules)
-        open_run = running.run(SCENARIOS / "open.toml")
-        changed = running.run(tmp_path / "open.toml")
+        _, open_run = opened
+        changed = running.run(tmp_path / "open.toml", HURRIED)
         before = {item.flow.id: item.verdict.verdict for item in open_run.judged}
         after = {item.flow.id: item.verdict.verdict for item in changed.judged}
         differ = {name for name in before if before[name] != after[name]}
@@ -171,7 +167,7 @@ class TestOneRule:
             "table inet lab { chain forward { type filter hook forward priority filter; policy accept;\n"
             "iifname outside tcp sport 1503 drop; iifname outside udp sport 7001 drop\n}; }\n"
         )
-        record = running.run(tmp_path / "open.toml")
+        record = running.run(tmp_path / "open.toml", HURRIED)
         verdicts = {item.flow.id: item.verdict.verdict for item in record.judged}
         assert verdicts["whiteboard-tcp-1503/t120"] == "blocked.drop.return"
         assert verdicts["network-detection-udp-7001/echo-udp"] == "blocked.drop.return"
