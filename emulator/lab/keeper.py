@@ -25,7 +25,7 @@ from emulator.lab.addressing import PLACES, LabError
 from emulator.lab.lab import Lab
 from emulator.lab.namespaces import acquire
 from emulator.lab.process import start_time
-from emulator.lab.state import FORMAT, UP_LIMIT, State, state_file
+from emulator.lab.state import FORMAT, UP_LIMIT, State, keepers_files, state_file
 
 LOG_TAIL = 2000  # characters of the command's output in an error
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -70,6 +70,15 @@ def _keep(runtime: Path, name: str, command: list[str], ready: Path | None, repo
             raise BlockingIOError
     except BlockingIOError as error:
         raise LabError(f"the lab {name!r} is being started by somebody else: wait, then look at its status.") from error
+    try:
+        _hold(runtime, name, command, ready, report)
+    finally:
+        for left in keepers_files(name, runtime):
+            left.unlink(missing_ok=True)
+        os.close(lock)
+
+
+def _hold(runtime: Path, name: str, command: list[str], ready: Path | None, report: int) -> None:
     if ready is not None:
         ready.unlink(missing_ok=True)
     acquire()
@@ -83,7 +92,6 @@ def _keep(runtime: Path, name: str, command: list[str], ready: Path | None, repo
             select.select([pidfd], [], [])
         finally:
             os.close(pidfd)
-            state_file(name, runtime).unlink(missing_ok=True)
         raise LabError(f"the emulator ended with code {server.wait()}.")
 
 

@@ -56,6 +56,12 @@ def hosts_file(name: str, runtime: Path | None = None) -> Path:
     return (runtime or runtime_directory(os.environ)) / f"{name}-hosts.toml"
 
 
+def keepers_files(name: str, runtime: Path | None = None) -> tuple[Path, ...]:
+    """What a keeper removes when it ends, the lock last; its log stays, to be read."""
+    state = state_file(name, runtime)
+    return state, join_file(name, runtime), hosts_file(name, runtime), state.with_suffix(".lock")
+
+
 def serve_command(arguments: Sequence[str]) -> list[str]:
     """The command line of `messenger-lab serve` for `up`."""
     return [sys.executable, "-m", "emulator", "serve", *arguments]
@@ -103,14 +109,22 @@ def status(*, name: str = NAME, runtime: Path | None = None) -> State | None:
 
 
 def down(*, name: str = NAME, runtime: Path | None = None) -> bool:
-    """End the lab that is up; False when none was. Returns when its keeper is gone, by force if need be."""
+    """End the lab that is up; False when none was. Returns when its keeper is gone, by force if need be.
+
+    Files that a lab of that name left are removed in any case.
+    """
     state = status(name=name, runtime=runtime)
-    if state is None:
-        return False
+    if state is not None:
+        _end_keeper(state)
+    _tidy(name, runtime)
+    return state is not None
+
+
+def _end_keeper(state: State) -> None:
     try:
         keeper = os.pidfd_open(state.keeper)
     except ProcessLookupError:
-        return True
+        return
     try:
         for number, limit in ((signal.SIGTERM, DOWN_LIMIT), (signal.SIGKILL, DOWN_LIMIT)):
             try:
@@ -121,13 +135,21 @@ def down(*, name: str = NAME, runtime: Path | None = None) -> bool:
                 break
     finally:
         os.close(keeper)
+
+
+def _tidy(name: str, runtime: Path | None) -> None:
+    """Remove the files of a lab that is gone, or whose keeper was killed; not those of one that starts."""
     beside = state_file(name, runtime)
-    ours = (beside, join_file(name, runtime), hosts_file(name, runtime), *map(beside.with_suffix, (".log", ".lock")))
-    for path in ours:
+    if not beside.parent.is_dir():
+        return
+    lock = _locked(beside.with_suffix(".lock"))
+    if lock is None:
+        return
+    for path in (beside.with_suffix(".log"), *keepers_files(name, runtime)):
         path.unlink(missing_ok=True)
+    os.close(lock)
     with suppress(LabError), alone(name, runtime=runtime):
         pass  # a run that was killed left its lock; one that still ends takes it away itself
-    return True
 
 
 def load_lab(*, name: str = NAME, runtime: Path | None = None) -> Boxes:

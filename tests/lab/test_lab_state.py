@@ -74,6 +74,9 @@ def test_a_killed_keeper_takes_the_lab_along(place: Path) -> None:
     assert not state.state_file("lab", place).exists()
     with pytest.raises(LabError, match="no lab 'lab' is up: start one with `messenger-lab lab up`"):
         state.load_lab(runtime=place)
+    state.join_file("lab", place).touch()  # as `up` leaves it there
+    assert not state.down(runtime=place)
+    assert [path for path in place.iterdir() if path.is_file()] == []
 
 
 def test_the_lab_goes_when_the_emulator_does(place: Path) -> None:
@@ -89,6 +92,9 @@ def test_an_emulator_that_cannot_start_is_quoted(place: Path) -> None:
     assert state.status(runtime=place) is None
     with pytest.raises(LabError, match="no-such-program: no such program"):
         state.up(["no-such-program"], runtime=place)
+    assert [path.name for path in place.iterdir()] == ["lab.log"]  # to be read
+    assert not state.down(runtime=place)
+    assert list(place.iterdir()) == []
 
 
 def test_labs_of_different_names_stand_side_by_side(place: Path) -> None:
