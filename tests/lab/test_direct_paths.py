@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from trials import FORWARD, OPEN, TRANSLATED, Trials
+from trials import FORWARD, OPEN, SCENARIO, TRANSLATED, Trials
 
 from emulator.catalog import load
 from emulator.judge.journey import StepRecord
@@ -19,13 +19,6 @@ from emulator.runner.inlab import LabRunner, start_serve
 from emulator.runner.passes import Options
 from emulator.scenario.load import load as load_scenario
 
-SCENARIO = """
-id = "direct"
-title = { en = "Direct", pt = "Direto" }
-about = "peers connect"
-firewall = "direct.nft"
-[expect]
-"""
 # the survey's own ports stay open; what systems hand out to those who listen is below and above them
 INWARD = 'iifname "outside" oifname "inside" tcp dport 32768-60999 ct state new drop\n'
 OUTWARD = 'iifname "inside" oifname "outside" tcp dport 32768-60999 ct state new drop\n'
@@ -247,9 +240,9 @@ def test_a_range_that_only_the_contact_passes_holds_by_its_flows(through: Throug
 def test_a_cast_without_these_contacts_is_named_and_breaks_nothing(tmp_path: Path) -> None:
     cast = tmp_path / "cast.toml"
     cast.write_text(CAST)
-    file = tmp_path / "direct.toml"
+    file = tmp_path / "trial.toml"
     file.write_text(SCENARIO)
-    (tmp_path / "direct.nft").write_text(OPEN)
+    (tmp_path / "trial.nft").write_text(OPEN)
     catalog = load()
     options = Options(seed="0011", samples=0, timeout=1.5)
     with Lab(catalog) as lab:

@@ -7,9 +7,11 @@ import select
 import signal
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
+from endings import in_any_case
 from traffic import dial, listen
 
 from emulator.lab import state
@@ -23,8 +25,8 @@ SERVE = [sys.executable, "-c", "import sys, time; open(sys.argv[1], 'w').close()
 @pytest.fixture
 def place(runtime: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
     path = runtime / f"state-{abs(hash(request.node.name))}"
-    yield path
-    state.down(runtime=path)
+    with in_any_case(partial(state.down, runtime=path)):
+        yield path
 
 
 def gone(pid: int, limit: float = 10.0) -> bool:

@@ -33,7 +33,7 @@ def test_open_port():
 
 
 def test_each_leftover_fails_its_own_test(tmp_path: Path) -> None:
-    for name in ("conftest.py", "private_network.py"):
+    for name in ("conftest.py", "private_network.py", "trials.py"):
         shutil.copy(TESTS / name, tmp_path)
     (tmp_path / "test_cases.py").write_text(CASES)
     (tmp_path / "pytest.ini").write_text("[pytest]\n")

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from endings import in_any_case
 from ordinary_user import OrdinaryUser
 
 TRIAL = ("unshare", "--user", "--map-root-user", "--net", "true")
@@ -27,12 +28,14 @@ def user() -> Iterator[OrdinaryUser]:
     if shutil.which("nft", path="/usr/sbin:/sbin:/usr/bin") is None:
         pytest.skip("the lab needs nft (package nftables)")
     one = OrdinaryUser()
-    try:
+
+    def end() -> None:
+        for name in ("lab", "second"):
+            one.run("lab", "down", "--name", name)
+        one.close()
+
+    with in_any_case(end):
         trial = subprocess.run(one.argv(*TRIAL), capture_output=True, text=True, check=False, timeout=10)
         if trial.returncode != 0:
             pytest.skip(f"no user namespace for ordinary users on this machine: {trial.stderr.strip()}")
         yield one
-    finally:
-        for name in ("lab", "second"):
-            one.run("lab", "down", "--name", name)
-        one.close()
