@@ -44,6 +44,7 @@ class Channel:
         self._came: deque[bytes] = deque()
         self._wanted: Deferred[bytes] | None = None
         self._sending: set[Deferred[None]] = set()
+        self._awaiting_end: list[Deferred[None]] = []
         self._why = ""
         self.answer: Slp | None = None  # what accepted our invitation
         self.over: ClientError | None = None
@@ -95,11 +96,21 @@ class Channel:
         self.end(StreamEnded("this end closed the session"))
         self._close()
 
+    def ended(self) -> Deferred[None]:
+        """Fires when the session is over, whoever ended it: to hear a farewell that is on its way."""
+        if self.over is not None:
+            return succeed(None)
+        self._awaiting_end.append(Deferred())
+        return self._awaiting_end[-1]
+
     def end(self, error: ClientError) -> None:
         """The session is over."""
         if self.over is not None:
             return
         self.over = error
+        for awaiting in self._awaiting_end:
+            if not awaiting.called:
+                awaiting.callback(None)
         for sending in tuple(self._sending):
             sending.cancel()
         wanted, self._wanted = self._wanted, None

@@ -110,7 +110,9 @@ class _Sharer:
         csid = shared_folder.read_snm(payload).csid
         await self._messenger.uun(FOLDERS, kind, folders.answered(payload, agreed=lambda wanted: True))
         folder = folders.accept(self._transfers, await waiting, lambda wanted: wanted.upper() == csid.upper())
-        return await self._compared(folder)
+        found = await self._compared(folder)
+        await folder.channel.ended()  # else its farewell could meet a closed connection
+        return found
 
     async def _compared(self, folder: Folder) -> Compared:
         """Lists both ways, and what the contact tells of them held against what was seen here."""

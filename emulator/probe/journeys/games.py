@@ -89,7 +89,10 @@ class _Player:
         assert self._board is not None
         waiting = invited(self._transfers)
         await self._board.say("play")
-        return await self._round(games.accept(self._transfers, await waiting))
+        game = games.accept(self._transfers, await waiting)
+        played = await self._round(game)
+        await game.channel.ended()  # else its farewell could meet a closed connection
+        return played
 
     async def _datagrams(self, path: Path) -> str:
         """The moves that were played, in datagrams of our own form."""
