@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from private_network import VOID, lab
-from two_processes import Runs, Serve
+from two_processes import Runs, Serve, with_another
 
 
 def edited(join: Path, copy: Path, change: Callable[[str], str]) -> Path:
@@ -36,7 +36,7 @@ class TestRefused:
     """The control channel answers, and refuses."""
 
     def test_a_wrong_token(self, runs: Runs, served: Serve, tmp_path: Path) -> None:
-        join = edited(served.join, tmp_path / "join", lambda text: re.sub(r'token = "..', 'token = "00', text))
+        join = edited(served.join, tmp_path / "join", lambda _: with_another("token", served.join))
         done = runs("run", "open", "--join", str(join), "--json", str(tmp_path / "run.json"))
         assert done.returncode == 2
         assert "wrong or missing token: use the join file that serve wrote" in done.stderr
@@ -44,7 +44,7 @@ class TestRefused:
         assert not (tmp_path / "run.json").exists()
 
     def test_a_wrong_certificate(self, runs: Runs, served: Serve, tmp_path: Path) -> None:
-        join = edited(served.join, tmp_path / "join", lambda text: re.sub(r'pin = "..', 'pin = "00', text))
+        join = edited(served.join, tmp_path / "join", lambda _: with_another("pin", served.join))
         done = runs("run", "open", "--join", str(join))
         assert done.returncode == 2
         assert "is not the one pinned in the join file" in done.stderr

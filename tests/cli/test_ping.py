@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from two_processes import Runs, Serve
+from two_processes import Runs, Serve, with_another
 
 
 def test_it_answers(runs: Runs, served: Serve) -> None:
@@ -34,10 +34,7 @@ def test_nobody_answers(runs: Runs, served: Serve, tmp_path: Path) -> None:
 
 def test_another_emulator_answers(runs: Runs, served: Serve, tmp_path: Path) -> None:
     other = tmp_path / "join.toml"
-    wrong = re.sub(
-        r'token = "(.)', lambda found: f'token = "{"1" if found[1] == "0" else "0"}', served.join.read_text()
-    )
-    other.write_text(wrong)
+    other.write_text(with_another("token", served.join))
     done = runs("ping", "--join", str(other))
     assert done.returncode == 2
     assert "wrong or missing token" in done.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 from collections.abc import Mapping
@@ -15,6 +16,14 @@ SEED = "2d74475266212b87"
 
 
 WHERE = ("--address", "127.0.0.1", "--second", "127.0.0.2")
+
+
+def with_another(field: str, join: Path) -> str:
+    """The text of a join file in which the first digit of a field is surely another one."""
+    pattern = rf'(?m)^{field} = "(.)'
+    text, count = re.subn(pattern, lambda found: f'{field} = "{"1" if found[1] == "0" else "0"}', join.read_text())
+    assert count == 1
+    return text
 
 
 class Serve:
