@@ -186,6 +186,11 @@ class Peers:
         """A message whose acknowledgement nobody has to wait for; the Deferred never fails."""
         return Deferred.fromCoroutine(self.send(to, payload, app=app, carrier=carrier)).addErrback(expected)
 
+    @property
+    def over(self) -> bool:
+        """Whether the board is."""
+        return self._over is not None
+
     def end(self, error: ClientError) -> None:
         """The board is over: whoever waits for an acknowledgement fails."""
         self._over = error

@@ -146,7 +146,8 @@ class Sessions:
             said = self._calls.bye(session.call, direct)
             if direct is not None:
                 direct.close_later(FAREWELL)
-                said.addCallback(lambda _: direct.close())
+                # When the conversation ended before, the acknowledgement may still be on its way: the peer closes then.
+                said.addCallback(lambda _: None if self._peers.over else direct.close())
 
     def _part(self, session: Session) -> None:
         """Without a word: the session's connection and listener are closed."""
