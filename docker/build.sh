@@ -17,7 +17,9 @@ buildah() { command buildah --storage-driver "${STORAGE_DRIVER:-vfs}" "$@"; }
   exit 0
 }
 set -- --isolation=chroot --build-arg BASE="$BASE" -f docker/Dockerfile -t "$IMAGE"
-if [ -n "${PIP_CERT:-}" ]; then # the index's certificate, where it has one of its own
+# What this machine trusts, the build trusts too: the package index may have a certificate of the house.
+: "${PIP_CERT:=/etc/ssl/certs/ca-certificates.crt}"
+if [ -f "$PIP_CERT" ]; then
   set -- "$@" --volume "$PIP_CERT:/run/index.crt:ro" --build-arg PIP_CERT=/run/index.crt
 fi
 log=$(mktemp)
