@@ -7,7 +7,8 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from emulator.catalog import Catalog
-from emulator.cli.terminal import BAD_INPUT, complain, named_by_person
+from emulator.cli.results import stored
+from emulator.cli.terminal import BAD_INPUT, complain
 from emulator.judge.compare import compare
 from emulator.judge.record import PassRecord, RunRecord
 from emulator.scenario.model import Pass
@@ -15,12 +16,7 @@ from emulator.scenario.model import Pass
 
 def read(path: Path, catalog: Catalog) -> RunRecord:
     """A reference. Raises BadInput when the file is none, or of another catalog."""
-    from emulator.report import json
-
-    with named_by_person(path):
-        record = json.load(path)
-    if record.catalog != catalog.digest:
-        complain(f"{path}: made with another catalog: make it again with this version (`run --reference`)", BAD_INPUT)
+    record = stored(path, catalog)
     if not record.passes:
         complain(f"{path}: holds no pass: make it again with `run --reference FILE`", BAD_INPUT)
     return record

@@ -12,7 +12,7 @@ from rich.markup import escape
 
 from emulator import __version__
 from emulator.catalog import Catalog
-from emulator.cli.terminal import CANNOT_RUN, console, now, stderr
+from emulator.cli.terminal import BAD_INPUT, CANNOT_RUN, complain, console, named_by_person, now, stderr
 from emulator.judge.outcome import OUTCOME_VERSION
 from emulator.judge.record import SCHEMA, PassRecord, RunRecord
 from emulator.judge.verdicts import CLASSIFIER_VERSION
@@ -77,6 +77,17 @@ def deliver(record: RunRecord, catalog: Catalog, sinks: Sinks) -> int:
     for words in problems:
         stderr.print(f"[bold red]messenger-lab:[/] not written: {escape(words)}", highlight=False, soft_wrap=True)
     return record.exit_code or (CANNOT_RUN if problems else 0)
+
+
+def stored(path: Path, catalog: Catalog) -> RunRecord:
+    """A record that a person named. Raises BadInput when the file is none, or of another catalog."""
+    from emulator.report import json
+
+    with named_by_person(path):
+        record = json.load(path)
+    if record.catalog != catalog.digest:
+        complain(f"{path}: made with another catalog: run again with this version", BAD_INPUT)
+    return record
 
 
 def _rescued(record: RunRecord, write: Callable[[RunRecord, Path], None]) -> str:

@@ -10,6 +10,7 @@ import rich_click as click
 
 from emulator.catalog import Catalog, load
 from emulator.cli.joining import read_join
+from emulator.cli.results import stored
 from emulator.cli.terminal import BAD_INPUT, check_writable, clear_errors, complain, named_by_person, stderr
 from emulator.derive.rules import FORMATS, NAMES, RuleSet, Site, needed, render, repair
 from emulator.derive.shared import shared_addresses
@@ -72,13 +73,7 @@ def command(
 
 
 def _repair(catalog: Catalog, path: Path, features: tuple[str, ...]) -> RuleSet:
-    from emulator.report import json  # reads records; the layer above the rules
-
-    with named_by_person(path):
-        record = json.load(path)
-    if record.catalog != catalog.digest:
-        complain(f"{path}: made with another catalog: run again with this version", BAD_INPUT)
-    rules = repair(catalog, record, features)
+    rules = repair(catalog, stored(path, catalog), features)
     for one in rules.beyond:
         stderr.print(
             f"no rule about ports mends {one.verdict} ({len(one.flows)} flows, such as {one.flows[0]}): {one.remedy}",

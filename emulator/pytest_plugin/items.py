@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from emulator.catalog import Catalog, load
-from emulator.judge.record import Expectation, Judged, PassRecord, Skipped
+from emulator.judge.record import Expectation, PassRecord, Skipped
 from emulator.probe.plan import plan, plan_inward
 from emulator.pytest_plugin.runs import runs_of
 from emulator.scenario.expect import Foreseen, foreseen
@@ -122,6 +122,8 @@ def _foreseen(one: Pass, scenario: Scenario, catalog: Catalog) -> Iterator[Fores
 
 
 def _lines(record: PassRecord, expectation: Expectation) -> Iterator[str]:
+    from emulator.report.words import flow_line
+
     yield (
         f"{record.id} {expectation.id}: expected {expectation.wanted}, got {expectation.got}"
         + ("" if expectation.state == "not-met" else f" ({expectation.state})")
@@ -129,15 +131,9 @@ def _lines(record: PassRecord, expectation: Expectation) -> Iterator[str]:
     judged = {item.flow.id: item for item in record.judged}
     named = [judged[name] for name in expectation.flows if name in judged]
     for item in named[:SHOWN]:
-        yield f"  {_line(item)}"
+        yield f"  {flow_line(item)}"
     if len(named) > SHOWN:
         yield f"  and {len(named) - SHOWN} more flows"
     for text in (record.problem, *record.notes):
         if text:
             yield f"  note: {text}"
-
-
-def _line(item: Judged) -> str:
-    verdict = item.verdict
-    device = f", device {verdict.device}" if verdict.device else ""
-    return f"{item.flow.id}: {verdict.verdict} ({verdict.certainty}) {verdict.detail}{device}"

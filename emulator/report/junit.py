@@ -14,7 +14,7 @@ from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 from emulator.judge.record import Expectation, Judged, PassRecord, RunRecord
 from emulator.report.redaction import redacted
 from emulator.report.whole import write_whole
-from emulator.report.words import meaning
+from emulator.report.words import flow_line
 
 SHOWN = 12  # flows named in one test case's text
 
@@ -83,7 +83,7 @@ def _case(record: PassRecord, expectation: Expectation, judged: dict[str, Judged
     took = max((item.observation.ended - item.observation.started for item in items), default=0.0)
     case = TestCase(_speakable(expectation.id), classname=f"messenger-lab.{_speakable(record.id)}", time=round(took, 3))
     words = _speakable(f"{expectation.subject}: expected {expectation.wanted}, got {expectation.got}")
-    lines = [words, *(_line(item) for item in items[:SHOWN])]
+    lines = [words, *(_speakable(flow_line(item)) for item in items[:SHOWN])]
     if len(items) > SHOWN:
         lines.append(f"and {len(items) - SHOWN} more flows; the JSON record has all")
     match expectation.state:
@@ -96,13 +96,6 @@ def _case(record: PassRecord, expectation: Expectation, judged: dict[str, Judged
     result.text = "\n".join(lines)
     case.result = [result]
     return case
-
-
-def _line(item: Judged) -> str:
-    verdict = item.verdict
-    about = verdict.detail or meaning(verdict.verdict)
-    device = f", device {verdict.device}" if verdict.device else ""
-    return _speakable(f"{item.flow.id}: {verdict.verdict} ({verdict.certainty}) {about}{device}")
 
 
 def _speakable(text: str) -> str:

@@ -154,6 +154,14 @@ def feature_name(catalog: Catalog, feature: str, language: str = "en") -> str:
     return str(getattr(catalog.feature_by_id[feature].name, language))
 
 
+def flow_line(item: Judged) -> str:
+    """A flow and its verdict in one line, for lists: id, verdict, certainty, why, and the device where it is known."""
+    verdict = item.verdict
+    about = verdict.detail or meaning(verdict.verdict)
+    device = f", device {verdict.device}" if verdict.device else ""
+    return f"{item.flow.id}: {verdict.verdict} ({verdict.certainty}) {about}{device}"
+
+
 def moment(seconds: float) -> str:
     """A point in time for people: `2026-11-28 21:00:00 UTC`."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

@@ -90,6 +90,13 @@ def test_bad_input(arguments: tuple[str, ...], said: str) -> None:
     assert said in command("run", "open", *arguments, code=2)
 
 
+@pytest.mark.parametrize("arguments", [("run", "open", "--against"), ("rules", "nftables", "--run")])
+def test_a_record_of_another_catalog_is_refused(place: Path, arguments: tuple[str, ...]) -> None:
+    held = json.loads((place / "cable.json").read_text())
+    (place / "other.json").write_text(json.dumps(held | {"catalog": "0" * 64}))
+    assert "other.json: made with another catalog: run again" in command(*arguments, str(place / "other.json"), code=2)
+
+
 def test_passes_through_a_proxy_are_no_reference(place: Path) -> None:
     said = command("run", "proxy-note", "--lab", NAME, "--reference", str(place / "none.json"), code=3)
     assert "skipped: proxy-note/forced-without: a reference goes over a cable, and this pass through a proxy" in said
